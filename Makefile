@@ -1,0 +1,56 @@
+# Everything a checkout needs. `make run` and `make test` do their own set-up on a machine that has
+# make and Python 3.11 or newer (another Python: `make run PYTHON=python3.12`). All paths are relative,
+# so the checkout may stand in a folder whose name has blanks.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint ui clean lock
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+
+setup: $(INSTALLED) ## only set up the virtual environment
+
+run: $(INSTALLED) ## nightly job on the data that ships with the repository, without network
+	$(BIN)/plimsoll nightly --offline
+
+test: $(INSTALLED) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## style, formatting and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+ui: $(INSTALLED) ## Dagster's pages, with schedule and daemon
+	$(BIN)/plimsoll ui
+
+clean: ## remove the virtual environment and the caches; keep the data
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .tmp_dagster_home_*
+	find pipelines tests -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# Resolves for every Python and platform at once, keeping the versions already locked.
+# To take newer ones: `make lock LOCK_FLAGS=--upgrade`.
+lock: ## write requirements.lock again after a change in pyproject.toml
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
+	build/lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+		--fork-strategy fewest --generate-hashes --no-strip-extras --no-annotate --custom-compile-command 'make lock' \
+		$(LOCK_FLAGS) --output-file requirements.lock
+
+# An environment that was left half made is made anew; a good one is only brought up to the lock.
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Plimsoll needs Python 3.11 or newer, and '$(PYTHON)' is not that. Name one, for example: make run PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "'$(PYTHON)' cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Setting up (once, about a minute)..."
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "Set up in .venv."

@@ -1,0 +1,315 @@
+"""The rulebook made ready for lookups: dates become eras, windows become ranges of eras.
+
+An *era* is a stretch of days between two days on which any rule begins or ends. Two days of one era meet the
+same rules, so a date matters to the law only through its era; a few hundred eras stand for all days.
+
+Here: `Law`, the frames that the judge joins to, and how they follow from a `Rulebook`.
+Add here: the expansion of a new kind of rule.
+Keep out: cargoes, prices, verdicts (see `pipelines.transforms.judge`).
+"""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from pipelines.rules.rulebook import Rulebook
+from pipelines.names import normalised
+
+CONFIDENCE_RANK = {"verified": 0, "unverified": 1, "conflict": 2}
+CONFIDENCE_OF_RANK = list(CONFIDENCE_RANK)
+Row = dict[str, object]
+
+
+@dataclass(frozen=True)
+class ScopeTest:
+    """Which cargoes a rule reaches: empty fields do not narrow it.
+
+    A grade beside a project counts only where the cargo names no project (J-22).
+    """
+
+    hs_prefixes: tuple[str, ...]
+    destination_country: str | None
+    destination_excluded: str | None
+    origin_project: str | None
+    grade: str | None
+
+    @classmethod
+    def of(cls, row: Row) -> "ScopeTest":
+        """The test of a rule row; columns that the table lacks do not narrow it."""
+        prefixes = row.get("hs_prefixes")
+        return cls(
+            hs_prefixes=tuple(str(prefixes).split(";")) if prefixes else (),
+            destination_country=_text(row.get("destination_country")),
+            destination_excluded=_text(row.get("destination_excluded")),
+            origin_project=_text(row.get("origin_project")),
+            grade=_text(row.get("grade")),
+        )
+
+    def expr(self) -> pl.Expr:
+        """True where a cargo (hs_code, destination_country, project_key, grade_key) is reached."""
+        test = pl.lit(True)
+        if self.hs_prefixes:
+            test = test & pl.any_horizontal(pl.col("hs_code").str.starts_with(p) for p in self.hs_prefixes)
+        if self.destination_country:
+            test = test & (pl.col("destination_country") == self.destination_country)
+        if self.destination_excluded:
+            test = test & (pl.col("destination_country") != self.destination_excluded)
+        grade = pl.col("grade_key") == normalised(self.grade or "")
+        if self.origin_project:
+            project = pl.col("project_key") == normalised(self.origin_project)
+            by_grade = pl.col("project_key").is_null() & grade if self.grade else pl.lit(False)
+            test = test & (project.fill_null(False) | by_grade.fill_null(False))
+        elif self.grade:
+            test = test & grade
+        return test.fill_null(False)
+
+
+class Law:
+    """A rulebook expanded for the judge. Frames carry eras as Int32 and confidence as rank (0 verified, 2 conflict)."""
+
+    def __init__(self, book: Rulebook) -> None:
+        self.book = book
+        deciding = pl.col("effect") != "never"
+        self.transitions = book.transitions.filter(deciding)
+        self.exemptions = book.exemptions.filter(deciding)
+        self.voyage_days = _days(
+            book.price_caps.select("valid_from", "valid_to", "certain_from", "verified_to"),
+            self.transitions.select("valid_from", "valid_to", "loaded_before"),
+            self.exemptions.select("valid_from", "valid_to", "loaded_before"),
+        )
+        self.contract_days = _days(self.transitions.select("contract_before"))
+        rows = [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]
+        self.scope_tests = list(dict.fromkeys(ScopeTest.of(row) for row in rows))
+
+    @property
+    def last_era(self) -> int:
+        """The era after the last day on which a rule begins or ends."""
+        return len(self.voyage_days)
+
+    def era(self, day: dt.date | None) -> int:
+        """Era of a day of the voyage; the end of an open window lies after all eras."""
+        return self.last_era + 1 if day is None else bisect_right(self.voyage_days, day)
+
+    def first_day(self, era: int) -> dt.date | None:
+        """First day of an era; None for the era before all rules."""
+        return self.voyage_days[era - 1] if era else None
+
+    def scope_mask(self) -> pl.Expr:
+        """One bit per scope test, set where the cargo is reached."""
+        bits = [test.expr().cast(pl.Int64) * (1 << i) for i, test in enumerate(self.scope_tests)]
+        return pl.sum_horizontal(bits).cast(pl.Int64)
+
+    def _bit(self, row: Row) -> int:
+        return 1 << self.scope_tests.index(ScopeTest.of(row))
+
+    @cached_property
+    def caps(self) -> pl.DataFrame:
+        """Levels by regime, product_class and era: one row, or one per reading where the start is not known.
+
+        A reading under which no cap is in force yet has an empty cap. Eras without any row have no cap.
+        """
+        rows: list[Row] = []
+        for (regime, product_class), levels in self._levels():
+            for era in range(self.last_era + 1):
+                day = self.first_day(era)
+                if day is None:
+                    continue
+                rows += [
+                    {"regime": regime, "product_class": product_class, "era": era, **reading}
+                    for reading in _levels_on(levels, day)
+                ]
+        return pl.DataFrame(
+            rows,
+            schema={
+                "regime": pl.String(),
+                "product_class": pl.String(),
+                "era": pl.Int32(),
+                "cap_id": pl.String(),
+                "cap_usd_per_bbl": pl.Float64(),
+                "cap_instrument": pl.String(),
+                "cap_rank": pl.Int8(),
+                "is_level_open": pl.Boolean(),
+            },
+        )
+
+    @cached_property
+    def starts(self) -> pl.DataFrame:
+        """First era of each regime and product_class, and whether a wind-down row stands for it (J-10)."""
+        winding = {
+            (row["regime"], product_class)
+            for row in self.transitions.filter(pl.col("kind") == "wind_down").to_dicts()
+            for product_class in row["product_classes"].split(";")
+        }
+        rows = [
+            {
+                "regime": key[0],
+                "product_class": key[1],
+                "first_era": self.era(levels[0]["valid_from"]),  # type: ignore[arg-type]
+                "has_wind_down": key in winding,
+            }
+            for key, levels in self._levels()
+        ]
+        schema = {
+            "regime": pl.String(),
+            "product_class": pl.String(),
+            "first_era": pl.Int32(),
+            "has_wind_down": pl.Boolean(),
+        }
+        return pl.DataFrame(rows, schema=schema)
+
+    def _levels(self) -> Iterable[tuple[tuple[str, str], list[Row]]]:
+        caps = self.book.price_caps.sort("valid_from")
+        for key, levels in caps.group_by("regime", "product_class", maintain_order=True):
+            yield (str(key[0]), str(key[1])), levels.to_dicts()
+
+    @cached_property
+    def date_rules(self) -> pl.DataFrame:
+        """Transitions and loaded-by licences: rules that look at the loading, level and contract day, a row per class."""
+        caps = {row["id"]: row for row in self.book.price_caps.to_dicts()}
+        rows: list[Row] = []
+        by_dates = self.exemptions.filter(pl.col("coverage") == "discharge_in_window")
+        for row in [*self.transitions.to_dicts(), *by_dates.to_dicts()]:
+            prior = caps.get(row.get("prior_cap_id"))
+            contract = row.get("contract_before")
+            rows += [
+                {
+                    "regime": row["regime"],
+                    "product_class": product_class,
+                    "rule_id": row["id"],
+                    "is_transition": "cap_id" in row,
+                    "rule_label": row.get("licence") or row["id"],
+                    "rule_instrument": row["instrument"],
+                    "rule_rank": CONFIDENCE_RANK[row["confidence"]],
+                    "effect": row["effect"],
+                    "prior_cap_id": row.get("prior_cap_id"),
+                    "prior_usd_per_bbl": prior["cap_usd_per_bbl"] if prior else None,
+                    "scope_bit": self._bit(row),
+                    "loaded_before_era": self.era(row["loaded_before"]),
+                    "from_era": self.era(row["valid_from"]),
+                    "to_era": self.era(row["valid_to"]),
+                    "contract_before_era": None
+                    if contract is None
+                    else bisect_right(self.contract_days, contract),
+                }
+                for product_class in row["product_classes"].split(";")
+            ]
+        return pl.DataFrame(
+            rows,
+            schema={
+                "regime": pl.String(),
+                "product_class": pl.String(),
+                "rule_id": pl.String(),
+                "is_transition": pl.Boolean(),
+                "rule_label": pl.String(),
+                "rule_instrument": pl.String(),
+                "rule_rank": pl.Int8(),
+                "effect": pl.String(),
+                "prior_cap_id": pl.String(),
+                "prior_usd_per_bbl": pl.Float64(),
+                "scope_bit": pl.Int64(),
+                "loaded_before_era": pl.Int32(),
+                "from_era": pl.Int32(),
+                "to_era": pl.Int32(),
+                "contract_before_era": pl.Int32(),
+            },
+        )
+
+    @cached_property
+    def coverage(self) -> pl.DataFrame:
+        """Licence series by regime, product_class and era, with running counts of the eras before.
+
+        `gaps_before`, `opens_before`, `doubts_before` count the eras below this one that nothing covers, that only
+        an open row covers, and that only unverified rows cover; a voyage is covered when no such era lies in it.
+        """
+        rows: list[Row] = []
+        voyages = self.exemptions.filter(pl.col("coverage") == "whole_voyage")
+        for (series,), licences in voyages.sort("valid_from").group_by("series", maintain_order=True):
+            members = licences.to_dicts()
+            for product_class in members[0]["product_classes"].split(";"):
+                rows += self._covered_eras(str(series), product_class, members)
+        return pl.DataFrame(
+            rows,
+            schema={
+                "regime": pl.String(),
+                "product_class": pl.String(),
+                "series": pl.String(),
+                "scope_bit": pl.Int64(),
+                "era": pl.Int32(),
+                "rule_id": pl.String(),
+                "rule_label": pl.String(),
+                "rule_instrument": pl.String(),
+                "rule_rank": pl.Int8(),
+                "gaps_before": pl.Int32(),
+                "opens_before": pl.Int32(),
+                "doubts_before": pl.Int32(),
+            },
+        )
+
+    def _covered_eras(self, series: str, product_class: str, licences: list[Row]) -> Iterable[Row]:
+        gaps = opens = doubts = 0
+        # One era beyond the last, so that the counts "before" it cover the last one too.
+        for era in range(self.last_era + 2):
+            day = self.first_day(min(era, self.last_era))
+            live = [row for row in licences if day is not None and _in_force(row, day)]
+            deciding = [row for row in live if row["effect"] == "decides"]
+            named = (deciding or live)[-1] if live else None
+            yield {
+                "regime": licences[0]["regime"],
+                "product_class": product_class,
+                "series": series,
+                "scope_bit": self._bit(licences[0]),
+                "era": era,
+                "rule_id": named and named["id"],
+                "rule_label": named and named["licence"],
+                "rule_instrument": named and named["instrument"],
+                "rule_rank": named and CONFIDENCE_RANK[str(named["confidence"])],
+                "gaps_before": gaps,
+                "opens_before": opens,
+                "doubts_before": doubts,
+            }
+            gaps += not live
+            opens += not deciding
+            doubts += not any(row["confidence"] == "verified" for row in deciding)
+
+
+def _levels_on(levels: list[Row], day: dt.date) -> list[Row]:
+    """The readings of the level in force on a day: usually one; two where the in-force day is not known."""
+    for before, level in zip([None, *levels], levels, strict=False):
+        if not _in_force(level, day):
+            continue
+        certain = level["certain_from"]
+        in_doubt = certain is not None and day < certain  # type: ignore[operator]
+        is_open = in_doubt and level["start_doubt"] == "gap"
+        readings = [_reading(level, day, 2 if in_doubt and not is_open else 0, is_open)]
+        if is_open:
+            readings.append(_reading(before, day, 0, is_open) if before else {"is_level_open": True})
+        return readings
+    return []
+
+
+def _reading(level: Row, day: dt.date, rank: int, is_open: bool) -> Row:
+    # A level of which a successor may exist that was not found stands, unverified (J-3).
+    stale = level["verified_to"] is not None and day >= level["verified_to"]  # type: ignore[operator]
+    return {
+        "cap_id": level["id"],
+        "cap_usd_per_bbl": level["cap_usd_per_bbl"],
+        "cap_instrument": level["instrument"],
+        "cap_rank": max(rank, int(stale or is_open), CONFIDENCE_RANK[str(level["confidence"])]),
+        "is_level_open": is_open,
+    }
+
+
+def _in_force(row: Row, day: dt.date) -> bool:
+    return row["valid_from"] <= day and (row["valid_to"] is None or day < row["valid_to"])  # type: ignore[operator]
+
+
+def _days(*frames: pl.DataFrame) -> list[dt.date]:
+    return sorted({day for frame in frames for column in frame.columns for day in frame[column].drop_nulls()})
+
+
+def _text(value: object) -> str | None:
+    return str(value) if value else None

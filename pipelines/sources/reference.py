@@ -1,0 +1,64 @@
+"""The reference tables and published figures that ship with the project.
+
+Here: `Reference`, all of them loaded and checked, as known on a day.
+Add here: a shipped table (a contract in `pipelines.contracts.reference`, a field here).
+Keep out: rules (see `pipelines.rules`) and upstreams that are fetched.
+"""
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.files import read_table
+from pipelines.contracts.reference import REFERENCE_TABLES
+
+DATA_FOLDER = Path(__file__).parents[2] / "data"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Frames of `pipelines.contracts.reference`."""
+
+    grades: pl.DataFrame
+    incoterms: pl.DataFrame
+    units: pl.DataFrame
+    figure_sources: pl.DataFrame
+    exchange_rates_daily: pl.DataFrame
+    exchange_rates_monthly: pl.DataFrame
+    freight_points: pl.DataFrame
+    crude_prices_monthly: pl.DataFrame
+    japan_crude_from_russia: pl.DataFrame
+    enforcement_cases: pl.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path = DATA_FOLDER) -> "Reference":
+        """All shipped tables. Raises `DataFileError` naming file, row and column of what is wrong."""
+        return cls(
+            **{table.name: read_table(folder / name, table) for name, table in REFERENCE_TABLES.items()}
+        )
+
+    def as_of(self, day: dt.date | None) -> "Reference":
+        """The figures as known on `day`: a rate of a later day, and a figure published later, are invisible.
+
+        A monthly mean is known when its month is over. A figure without a day of publication counts as known
+        when its period is over.
+        """
+        if day is None:
+            return self
+        month_over = pl.col("month").add("-01").str.to_date() + pl.duration(days=31)
+        month_over = month_over.dt.truncate("1mo") <= day
+        return replace(
+            self,
+            exchange_rates_daily=self.exchange_rates_daily.filter(pl.col("rate_date") <= day),
+            exchange_rates_monthly=self.exchange_rates_monthly.filter(month_over),
+            freight_points=self.freight_points.filter(pl.col("last_date") <= day),
+            crude_prices_monthly=self.crude_prices_monthly.filter(
+                (pl.col("published_on") <= day).fill_null(month_over)
+            ),
+            japan_crude_from_russia=self.japan_crude_from_russia.filter(
+                pl.coalesce("published_on", "period_last") <= day
+            ),
+            enforcement_cases=self.enforcement_cases.filter(pl.col("published_on") <= day),
+        )

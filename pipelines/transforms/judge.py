@@ -1,0 +1,255 @@
+"""The judge: which cap applied to a cargo, was it sold above it, and which rule let it through.
+
+The law sees little of a cargo: its class, origin, mode, whom it reaches, and on which side of a rule's days its
+own days fall. That little is the cargo's *situation*. There are few of them, so the law is read once for each
+(`pipelines.transforms.readings`) and joined back; only the price is compared cargo by cargo.
+
+Here: nexus, situations, and the comparison of price and cap.
+Add here: a new regime column of the verdict, or a new way for a cargo to meet a regime.
+Keep out: how rules are read (readings), how prices come about (prices), files and Dagster.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from pipelines.names import normalised
+from pipelines.rules.law import CONFIDENCE_OF_RANK, Law
+from pipelines.rules.rulebook import Rulebook
+from pipelines.transforms.classes import class_options
+from pipelines.transforms.readings import SITUATION, VERDICTS, decide
+
+# J-5: how long after loading a cargo whose discharge is not known may have been discharged.
+LONGEST_VOYAGE = "60d"
+
+VERDICT_COLUMNS = (
+    "shipment_id",
+    "regime",
+    "nexus_basis",
+    "verdict",
+    "product_class",
+    "level_date",
+    "cap_id",
+    "cap_usd_per_bbl",
+    "price_usd_per_bbl",
+    "price_low_usd_per_bbl",
+    "price_high_usd_per_bbl",
+    "price_basis",
+    "margin_usd_per_bbl",
+    "quantity_bbl",
+    "excess_value_usd",
+    "is_above_cap",
+    "transition_id",
+    "exemption_id",
+    "reason_codes",
+    "reason",
+    "confidence",
+)
+
+
+def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
+    """The verdicts on priced cargoes: one row per cargo and regime in its nexus.
+
+    cargoes: the frame of `pipelines.contracts.cargoes`.
+    regimes: judge these only; None judges every regime in the nexus.
+    Result: `VERDICT_COLUMNS` (`pipelines.contracts.verdicts`), in no particular order. Lazy throughout.
+    """
+    law = Law(book)
+    legs = legs_of(cargoes, book, regimes)
+    seen = _with_situation(legs, law)
+    decisions = decide(seen.select(SITUATION).unique(), law)
+    judged = seen.join(decisions, on=SITUATION, how="left", nulls_equal=True)
+    return _with_verdict(judged).select(VERDICT_COLUMNS)
+
+
+def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
+    """Each cargo once per regime in its nexus, with `regime` and `nexus_basis` (J-26).
+
+    No nexus declared: every regime, assumed. A destination that always brings its regime adds it, inferred.
+    """
+    declared = pl.concat_str(pl.lit(";"), "nexus", pl.lit(";"))
+    reached = []
+    for row in book.regimes.iter_rows(named=True):
+        if regimes is not None and row["regime"] not in regimes:
+            continue
+        is_declared = declared.str.contains(f";{row['regime']};", literal=True)
+        is_destination = (pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)).fill_null(
+            False
+        )
+        basis = (
+            pl.when(is_declared)
+            .then(pl.lit("declared"))
+            .when(is_destination)
+            .then(pl.lit("inferred"))
+            .when(pl.col("nexus").is_null())
+            .then(pl.lit("assumed"))
+        )
+        leg = pl.struct(regime=pl.lit(row["regime"]), nexus_basis=basis)
+        reached.append(pl.when(basis.is_not_null()).then(leg))
+    legs = pl.concat_list(reached).list.drop_nulls()
+    return cargoes.with_columns(leg=legs).explode("leg").unnest("leg")
+
+
+def _with_situation(legs: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Adds the columns of `SITUATION` and `level_date`."""
+    classes = class_options(legs.select("hs_code"), law.book)
+    discharge_first = pl.coalesce("discharge_first", "loading_first")
+    discharge_last = pl.coalesce("discharge_last", pl.col("loading_last").dt.offset_by(LONGEST_VOYAGE))
+    contract = pl.lit(pl.Series(law.contract_days, dtype=pl.Date())).search_sorted(
+        pl.col("contract_date"), side="right"
+    )
+    scope = scope_rule(law.book)
+    columns = {
+        "scope_id": scope,
+        "scope_mask": law.scope_mask(),
+        "contract_era": pl.when(pl.col("contract_date").is_not_null()).then(contract.cast(pl.Int32)),
+        "loading_first_era": _era(law, pl.col("loading_first")),
+        "loading_last_era": _era(law, pl.col("loading_last")),
+        "discharge_first_era": _era(law, discharge_first),
+        "discharge_last_era": _era(law, discharge_last),
+        "is_discharge_known": pl.col("discharge_last").is_not_null(),
+    }
+    return legs.join(classes, on=["regime", "hs_code"], how="left").with_columns(
+        level_date=pl.coalesce("discharge_last", "loading_last"), **columns
+    )
+
+
+def _era(law: Law, day: pl.Expr) -> pl.Expr:
+    return pl.lit(pl.Series(law.voyage_days, dtype=pl.Date())).search_sorted(day, side="right").cast(pl.Int32)
+
+
+def scope_rule(book: Rulebook) -> pl.Expr:
+    """The id of the scope rule that takes a cargo out of every cap; null where it is in scope."""
+    rules = book.scope_rules.to_dicts()
+    fields = {"hs_heading": pl.col("hs_code").str.head(4)}
+    outside = {
+        row["field"]: (
+            row["id"],
+            ~fields.get(row["field"], pl.col(row["field"])).is_in(row["values"].split(";")),
+        )
+        for row in rules
+        if row["effect"] == "in_scope"
+    }
+    heading_id, is_other_heading = outside["hs_heading"]
+    origin_id, is_other_origin = outside["origin_country"]
+    mode_id, is_other_mode = outside["transport_mode"]
+    known_case = pl.coalesce(
+        pl.when(_names_case(row)).then(pl.lit(row["id"]))
+        for row in rules
+        if row["origin_project"] or row["grade"]
+    )
+    return (
+        pl.when(is_other_heading)
+        .then(pl.lit(heading_id))
+        .when(is_other_origin)
+        .then(pl.coalesce(known_case, pl.lit(origin_id)))
+        .when(is_other_mode)
+        .then(pl.lit(mode_id))
+    )
+
+
+def _names_case(row: dict[str, str]) -> pl.Expr:
+    project = (pl.col("project_key") == normalised(row["origin_project"] or "")).fill_null(False)
+    grade = (pl.col("grade_key") == normalised(row["grade"] or "")).fill_null(False)
+    return project | grade
+
+
+def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
+    """The comparison of price and cap, exact but for the rounding of binary arithmetic (J-13), and what follows."""
+    low = pl.col("price_low_usd_per_bbl").fill_null(float("-inf")) - pl.col("price_tolerance_usd_per_bbl")
+    high = pl.col("price_high_usd_per_bbl").fill_null(float("inf")) - pl.col("price_tolerance_usd_per_bbl")
+    is_priced = pl.col("price_low_usd_per_bbl").is_not_null() | pl.col("price_high_usd_per_bbl").is_not_null()
+    covered = high <= pl.col("lowest_cap")
+
+    def above(level: str) -> pl.Expr:
+        # "Above 60" is above a cap of 60, although its floor is not.
+        return (low > pl.col(level)) | (pl.col("is_price_above_low") & (low >= pl.col(level)))
+
+    verdict = (
+        pl.when("is_only_out_of_scope")
+        .then(pl.lit("out_of_scope"))
+        .when("is_only_exempt")
+        .then(pl.lit("exempt"))
+        .when(~pl.col("is_only_capped"))
+        .then(pl.lit("indeterminate"))
+        .when(~is_priced)
+        .then(pl.lit("unpriced"))
+        .when(covered)
+        .then(pl.lit("within_cap"))
+        .when("is_exemption_open")
+        .then(pl.lit("indeterminate"))
+        .when(above("highest_cap") & (high <= pl.col("lowest_prior")))
+        .then(pl.lit("within_prior_cap"))
+        .when(above("highest_prior"))
+        .then(pl.lit("above_cap"))
+        .otherwise(pl.lit("indeterminate"))
+    )
+    has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
+    straddled = pl.any_horizontal(
+        ~above(level) & (pl.col(level) < high)
+        for level in ("lowest_cap", "highest_cap", "lowest_prior", "highest_prior")
+    )
+    outcome = pl.coalesce(
+        pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICTS
+    )
+    judged = judged.with_columns(
+        verdict=verdict,
+        is_above_cap=pl.when(has_sure_cap & covered)
+        .then(False)
+        .when(has_sure_cap & above("highest_cap"))
+        .then(True),
+    )
+    return (
+        judged.with_columns(
+            is_straddling=(
+                (pl.col("verdict") == "indeterminate") & pl.col("is_only_capped") & straddled
+            ).fill_null(False),
+            outcome=outcome,
+        )
+        .unnest("outcome")
+        .with_columns(
+            margin_usd_per_bbl=pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl"),
+            excess_value_usd=_excess_value_usd(),
+            confidence=pl.col("rank").replace_strict(
+                dict(enumerate(CONFIDENCE_OF_RANK)), return_dtype=pl.String
+            ),
+            reason_codes=pl.concat_list(
+                pl.when("is_straddling")
+                .then(pl.concat_list(pl.lit("price_range_straddles_cap"), "codes"))
+                .otherwise("codes"),
+                "price_notes",
+            ),
+            reason=_reason(),
+        )
+    )
+
+
+def _excess_value_usd() -> pl.Expr:
+    """Money above the cap: 0 at or below it, the least it can be where only a floor of the price is known."""
+    price = pl.coalesce("price_usd_per_bbl", "price_low_usd_per_bbl")
+    return (
+        pl.when(~pl.col("is_above_cap"))
+        .then(0.0)
+        .when("is_above_cap")
+        .then((price - pl.col("cap_usd_per_bbl")) * pl.col("quantity_bbl"))
+    )
+
+
+def _reason() -> pl.Expr:
+    straddle = pl.when("is_straddling").then(
+        pl.concat_str(pl.lit("the price range has the cap of "), "caps_text", pl.lit(" inside it"))
+    )
+    doubts = pl.when(pl.col("reason") != "").then("reason")
+    return (
+        pl.when(pl.col("verdict") == "indeterminate")
+        .then(
+            pl.concat_str(
+                pl.lit("Cannot be decided for the "),
+                "regime",
+                pl.lit(" cap: "),
+                pl.concat_str(straddle, doubts, separator="; ", ignore_nulls=True),
+                pl.lit("."),
+            )
+        )
+        .otherwise("reason")
+    )

@@ -1,0 +1,290 @@
+"""From a declared value to the price of the oil itself, in US dollars a barrel, as a range.
+
+Here: units by density (J-15), currency by dated rate (J-14), incoterms less costs (J-16, J-17).
+Add here: another conversion that a price needs; say in `price_basis` or `price_notes` that it was made.
+Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data/figures`).
+"""
+
+import datetime as dt
+from typing import Protocol
+
+import polars as pl
+
+from pipelines.contracts.cargoes import CARGOES
+from pipelines.names import normalised, normalised_expr
+
+CRUDE_HEADING = "2709"
+# A reference rate is carried over week-ends and holidays; the longest closing is Easter's.
+LONGEST_CLOSING_DAYS = 7
+# Freight moves fast: points further away than this say little about a voyage.
+FREIGHT_WINDOW_DAYS = 180
+# J-13: more than the rounding of doubles, less than a cent on any cargo.
+RELATIVE_TOLERANCE = 1e-12
+
+
+class PriceReference(Protocol):
+    """The reference frames that prices need (`pipelines.sources.reference.Reference`)."""
+
+    grades: pl.DataFrame
+    incoterms: pl.DataFrame
+    units: pl.DataFrame
+    exchange_rates_daily: pl.DataFrame
+    exchange_rates_monthly: pl.DataFrame
+    freight_points: pl.DataFrame
+
+
+def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: str) -> pl.LazyFrame:
+    """Declared shipments as cargoes of `CARGOES`, one row each.
+
+    shipments: `pipelines.contracts.shipments.declared_shipments`. evidence_source: the file they come from.
+    """
+    cargoes = shipments.with_columns(
+        evidence_kind=pl.lit("declared_shipment"),
+        evidence_source=pl.lit(evidence_source),
+        loading_first=pl.col("loading_date"),
+        loading_last=pl.col("loading_date"),
+        discharge_first=pl.col("discharge_date"),
+        discharge_last=pl.col("discharge_date"),
+    )
+    return priced(cargoes, reference)
+
+
+def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds names, barrels, exchange rate and price range; returns the columns of `CARGOES`.
+
+    cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
+    """
+    named = with_names(cargoes, reference.grades)
+    converted = _with_rate(_with_barrels(named, reference), reference)
+    return _with_price(_with_costs(converted, reference)).select(CARGOES.polars_schema().names())
+
+
+def with_names(cargoes: pl.LazyFrame, grades: pl.DataFrame) -> pl.LazyFrame:
+    """Adds `grade_key` and `project_key`: names as they are compared, aliases resolved."""
+    aliases = grades.select(
+        grade_alias=pl.concat_list(pl.concat_list("grade"), pl.col("aliases").str.split(";").fill_null([])),
+        canonical=pl.col("grade").map_elements(normalised, return_dtype=pl.String),
+    ).explode("grade_alias")
+    keys = {normalised(alias): canonical for alias, canonical in aliases.iter_rows() if alias}
+    bare = normalised_expr(pl.col("grade"))
+    return cargoes.with_columns(
+        grade_key=bare.replace(keys),
+        project_key=normalised_expr(pl.col("origin_project")),
+    )
+
+
+def bbl_per_t_of_crude(units: pl.DataFrame) -> pl.Expr:
+    """Barrels per tonne from a density column, t/m3 (J-15)."""
+    bbl_per_m3 = units.filter(pl.col("unit") == "m3")["bbl_per_unit"].item()
+    return pl.lit(bbl_per_m3) / pl.col("density_t_per_m3")
+
+
+def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds bbl_per_unit_low, bbl_per_unit, bbl_per_unit_high, bbl_basis, quantity_bbl."""
+    spread = pl.col("range_pct").fill_null(0.0) / 100
+    factors = reference.grades.with_columns(
+        factor=pl.coalesce("bbl_per_t", bbl_per_t_of_crude(reference.units)),
+        grade_key=pl.col("grade").map_elements(normalised, return_dtype=pl.String),
+    ).with_columns(low=pl.col("factor") * (1 - spread), high=pl.col("factor") * (1 + spread))
+    crude = factors.filter(pl.col("kind") == "crude")
+    product = factors.filter(pl.col("kind") == "product")
+    generic = factors.filter(pl.col("kind") == "generic_crude")
+    is_crude = pl.col("hs_code").str.starts_with(CRUDE_HEADING)
+    by_name = pl.concat(
+        [crude.with_columns(heading_is_crude=True), product.with_columns(heading_is_crude=False)]
+    )
+    by_name = by_name.select(
+        "grade_key", "heading_is_crude", name_low="low", name_factor="factor", name_high="high"
+    )
+    by_code = (
+        product.select(
+            pl.col("hs_prefixes").str.split(";").alias("prefix"),
+            code_low="low",
+            code_factor="factor",
+            code_high="high",
+        )
+        .explode("prefix")
+        .drop_nulls("prefix")
+    )
+    any_product = {
+        "low": product["low"].min(),
+        "factor": (product["low"].min() + product["high"].max()) / 2,  # type: ignore[operator]
+        "high": product["high"].max(),
+    }
+    any_crude = {"low": crude["low"].min(), "factor": generic["factor"].item(), "high": crude["high"].max()}
+
+    def per_tonne(end: str) -> pl.Expr:
+        unknown = pl.when("heading_is_crude").then(pl.lit(any_crude[end])).otherwise(pl.lit(any_product[end]))
+        return pl.coalesce(f"name_{end}", f"code_{end}", unknown)
+
+    is_volume = pl.col("unit_bbl").is_not_null()
+    ends = {"bbl_per_unit_low": "low", "bbl_per_unit": "factor", "bbl_per_unit_high": "high"}
+    units = reference.units.select(quantity_unit="unit", unit_bbl="bbl_per_unit", unit_t="t_per_unit")
+    return (
+        cargoes.with_columns(heading_is_crude=is_crude, prefix=pl.col("hs_code").str.head(8))
+        .join(units.lazy(), on="quantity_unit", how="left")
+        .join(by_name.lazy(), on=["grade_key", "heading_is_crude"], how="left")
+        .join(by_code.lazy(), on="prefix", how="left")
+        .with_columns(
+            bbl_basis=pl.when(is_volume)
+            .then(pl.lit("volume"))
+            .when(pl.col("unit_t").is_null())
+            .then(None)
+            .when(pl.col("name_factor").is_not_null())
+            .then(pl.lit("density_of_grade"))
+            .when(pl.col("code_factor").is_not_null())
+            .then(pl.lit("density_of_code"))
+            .otherwise(pl.lit("density_unknown")),
+            **{
+                name: pl.when(is_volume).then("unit_bbl").otherwise(per_tonne(end) * pl.col("unit_t"))
+                for name, end in ends.items()
+            },
+        )
+        .with_columns(quantity_bbl=pl.col("quantity") * pl.col("bbl_per_unit"))
+    )
+
+
+def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds usd_per_unit_of_currency, rate_date, rate_basis by the loading day (J-14)."""
+    day = pl.col("loading_first")
+    return (
+        cargoes.with_columns(rate_day=day, rate_month=day.dt.strftime("%Y-%m"))
+        .join(_daily_rates(reference.exchange_rates_daily).lazy(), on=["currency", "rate_day"], how="left")
+        .join(
+            _monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left"
+        )
+        .with_columns(
+            usd_per_unit_of_currency=pl.when(pl.col("currency") == "USD")
+            .then(1.0)
+            .otherwise(pl.coalesce("daily_rate", "monthly_rate")),
+            rate_date=pl.when(pl.col("currency") != "USD").then(
+                pl.coalesce(
+                    "daily_rate_date",
+                    pl.when(pl.col("monthly_rate").is_not_null()).then(day.dt.truncate("1mo")),
+                )
+            ),
+            rate_basis=pl.when(pl.col("currency") == "USD")
+            .then(pl.lit("us_dollar"))
+            .when(pl.col("daily_rate").is_not_null())
+            .then(pl.lit("ecb_reference_rate"))
+            .when(pl.col("monthly_rate").is_not_null())
+            .then(pl.lit("fed_monthly_mean")),
+        )
+    )
+
+
+def _daily_rates(rates: pl.DataFrame) -> pl.DataFrame:
+    """currency, rate_day, daily_rate, daily_rate_date for every day, carried over closings."""
+    dollar = rates.filter(pl.col("currency") == "USD").select("rate_date", usd_per_eur="units_per_eur")
+    euro = dollar.select("rate_date", currency=pl.lit("EUR"), units_per_eur=pl.lit(1.0))
+    crossed = (
+        pl.concat([rates.select("rate_date", "currency", "units_per_eur"), euro])
+        .join(dollar, on="rate_date", how="inner")
+        .select("currency", "rate_date", daily_rate=pl.col("usd_per_eur") / pl.col("units_per_eur"))
+    )
+    carried = pl.DataFrame({"carry": range(LONGEST_CLOSING_DAYS + 1)})
+    return (
+        crossed.join(carried, how="cross")
+        .with_columns(rate_day=pl.col("rate_date") + pl.duration(days="carry"))
+        .sort("currency", "rate_day", "carry")
+        .group_by("currency", "rate_day", maintain_order=True)
+        .agg(pl.col("daily_rate").first(), daily_rate_date=pl.col("rate_date").first())
+    )
+
+
+def _monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
+    return rates.select("currency", rate_month="month", monthly_rate=1 / pl.col("units_per_usd"))
+
+
+def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
+    points = reference.freight_points.with_columns(top=pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl"))
+    freight = points.filter(pl.col("component") == "freight")
+    insurance = points.filter(pl.col("component") == "insurance")["top"].max()
+    needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
+    needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
+    costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
+    top_freight = pl.coalesce("route_freight", "any_freight")
+    return (
+        cargoes.join(reference.incoterms.lazy().drop("note"), on="incoterm", how="left")
+        .with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
+        .join(
+            _freight_by_day(freight, "destination_country").rename({"top": "route_freight"}).lazy(),
+            on=["destination_country", "freight_day"],
+            how="left",
+        )
+        .join(_freight_by_day(freight).rename({"top": "any_freight"}).lazy(), on="freight_day", how="left")
+        .with_columns(
+            top_freight=pl.coalesce(
+                "route_freight",
+                pl.col("destination_country").replace_strict(
+                    _tops(freight), default=None, return_dtype=pl.Float64
+                ),
+                top_freight,
+                pl.lit(freight["top"].max(), pl.Float64),
+            )
+        )
+        .with_columns(
+            itemised_costs=sum(costs[1:], costs[0]),
+            has_itemised_costs=pl.any_horizontal(
+                pl.col(f"{kind}_cost").is_not_null() for kind in ("freight", "insurance", "other")
+            ),
+            lacks_costs=(needs_freight | needs_insurance).fill_null(False),
+            estimated_costs_high_usd_per_bbl=pl.when(needs_freight).then("top_freight").otherwise(0.0)
+            + pl.when(needs_insurance).then(pl.lit(insurance, pl.Float64)).otherwise(0.0),
+        )
+    )
+
+
+def _tops(freight: pl.DataFrame) -> dict[str, float]:
+    return dict(freight.group_by("destination_country").agg(pl.col("top").max()).iter_rows())
+
+
+def _freight_by_day(freight: pl.DataFrame, *route: str) -> pl.DataFrame:
+    """The highest freight of the points within reach of each day, by route: route columns, freight_day, top."""
+    reach = dt.timedelta(days=FREIGHT_WINDOW_DAYS)
+    days = freight.with_columns(
+        freight_day=pl.date_ranges(pl.col("first_date") - reach, pl.col("last_date") + reach)
+    ).explode("freight_day")
+    return days.group_by(*route, "freight_day").agg(pl.col("top").max())
+
+
+def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the price range, its basis and its notes."""
+    rate = pl.col("usd_per_unit_of_currency")
+    net_usd = (pl.col("value") - pl.col("itemised_costs")) * rate
+    estimate = pl.when("lacks_costs").then("estimated_costs_high_usd_per_bbl").otherwise(0.0)
+    high = net_usd / (pl.col("quantity") * pl.col("bbl_per_unit_low"))
+    low = net_usd / (pl.col("quantity") * pl.col("bbl_per_unit_high")) - estimate
+    point = net_usd / pl.col("quantity_bbl")
+    is_priced = pl.col("price_high_usd_per_bbl").is_not_null()
+    has_value = pl.col("value").is_not_null()
+
+    def note(when: pl.Expr, code: str) -> pl.Expr:
+        return pl.when(when).then(pl.lit(code))
+
+    return cargoes.with_columns(
+        price_low_usd_per_bbl=pl.max_horizontal(low, 0.0 * low),
+        price_high_usd_per_bbl=high,
+        is_price_above_low=pl.lit(False),
+        price_tolerance_usd_per_bbl=(
+            RELATIVE_TOLERANCE * pl.col("value") * rate / (pl.col("quantity") * pl.col("bbl_per_unit_low"))
+        ).fill_null(0.0),
+    ).with_columns(
+        price_usd_per_bbl=pl.when("lacks_costs")
+        .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
+        .otherwise(point),
+        price_basis=pl.when(is_priced).then(
+            pl.when("lacks_costs")
+            .then(pl.lit("cif_less_estimated_freight"))
+            .when("has_itemised_costs")
+            .then(pl.lit("invoice_less_itemised_costs"))
+            .otherwise(pl.lit("invoice_fob"))
+        ),
+        price_notes=pl.concat_list(
+            note(has_value & rate.is_null(), "no_exchange_rate"),
+            note(is_priced & pl.col("lacks_costs"), "costs_estimated"),
+            note(is_priced & (pl.col("bbl_per_unit_low") != pl.col("bbl_per_unit_high")), "density_range"),
+            note(is_priced & (pl.col("rate_basis") == "fed_monthly_mean"), "monthly_exchange_rate"),
+        ).list.drop_nulls(),
+    )

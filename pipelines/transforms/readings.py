@@ -1,0 +1,493 @@
+"""The readings of the law for a situation, and what they have in common.
+
+Where a date is missing, a code is short or a rule is in doubt, the law can be read in more than one way. Each way
+is a *reading*: a definite class, loading era, level era and cap, with the licences and transitions that reach it.
+A verdict stands where every reading gives it (J-1).
+
+Here: readings of a situation, the reliefs that meet them, and their summary per situation.
+Add here: a new source of doubt (one more column to explode), a new kind of relief.
+Keep out: prices (a summary holds caps to compare them with) and the text of rules (those are data).
+"""
+
+import polars as pl
+
+from pipelines.rules.law import CONFIDENCE_RANK, Law
+
+SITUATION = (
+    "regime",
+    "scope_id",
+    "class_key",
+    "class_rank",
+    "scope_mask",
+    "contract_era",
+    "loading_first_era",
+    "loading_last_era",
+    "discharge_first_era",
+    "discharge_last_era",
+    "is_discharge_known",
+)
+VERDICTS = (
+    "out_of_scope",
+    "within_cap",
+    "within_prior_cap",
+    "exempt",
+    "above_cap",
+    "indeterminate",
+    "unpriced",
+)
+UNVERIFIED = CONFIDENCE_RANK["unverified"]
+CONFLICT = CONFIDENCE_RANK["conflict"]
+
+
+def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """What the law says in each situation, for any price.
+
+    situations: distinct rows of `SITUATION`.
+    Result, one row per situation: the keys; `product_class`, `cap_id`, `cap_usd_per_bbl` on the level date;
+    `is_only_out_of_scope`, `is_only_exempt`, `is_only_capped`, `has_out_of_scope`, `is_exemption_open`;
+    `lowest_cap`, `highest_cap`, `lowest_prior`, `highest_prior` over the readings, USD/bbl; and per verdict
+    a struct `on_<verdict>` of rank, codes, reason, transition_id, exemption_id.
+    """
+    # Sorted, and joined in order from here on: branches of the plan must number the same rows alike.
+    indexed = situations.sort(SITUATION).with_row_index("situation")
+    out = _out_of_scope(indexed.filter(pl.col("scope_id").is_not_null()), law)
+    readings = readings_of(indexed.filter(pl.col("scope_id").is_null()), law)
+    return pl.concat([out, _summary(readings)], how="diagonal")
+
+
+def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Every reading of every situation, with its cap and the reliefs that meet it.
+
+    Adds to each row: reading, product_class, loading_era, level_era, the columns of `Law.caps`, and from the
+    reliefs `exempt_*` (surely exempt), `open_*` (perhaps exempt), `prior_*`, `open_prior_*` (an earlier cap usable).
+    """
+    eras = (
+        situations.with_columns(product_class=pl.col("class_key").str.split("|"))
+        .explode("product_class")
+        .with_columns(
+            loading_era=pl.int_ranges("loading_first_era", pl.col("loading_last_era") + 1, dtype=pl.Int32)
+        )
+        .explode("loading_era")
+        .with_columns(
+            level_era=pl.int_ranges(
+                pl.max_horizontal("discharge_first_era", "loading_era"),
+                pl.col("discharge_last_era") + 1,
+                dtype=pl.Int32,
+            )
+        )
+        .explode("level_era")
+    )
+    on_level = ["regime", "product_class", "era"]
+    capped = (
+        eras.join(
+            law.caps.lazy(),
+            left_on=["regime", "product_class", "level_era"],
+            right_on=on_level,
+            how="left",
+            maintain_order="left",
+        )
+        .join(law.starts.lazy(), on=["regime", "product_class"], how="left", maintain_order="left")
+        .with_row_index("reading")
+    )
+    # J-10: no wind-down row stands for the regime and class, so a cargo under way at the start is judged, unverified.
+    under_way = (pl.col("loading_era") < pl.col("first_era")) & ~pl.col("has_wind_down")
+    capped = capped.with_columns(
+        is_under_way=(under_way & pl.col("cap_id").is_not_null()).fill_null(False),
+    ).with_columns(
+        cap_rank=pl.when("is_under_way").then(pl.max_horizontal("cap_rank", UNVERIFIED)).otherwise("cap_rank")
+    )
+    reliefs = pl.concat([_by_dates(capped, law), _by_coverage(capped, law)], how="diagonal")
+    return capped.join(_best(reliefs), on="reading", how="left")
+
+
+def _by_dates(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Transitions and loaded-by licences that reach a reading, with `effect` as it stands for that reading."""
+    contract = pl.col("contract_before_era")
+    contract_holds = contract.is_null() | (pl.col("contract_era") < contract)
+    return (
+        readings.filter(pl.col("cap_id").is_not_null())
+        .join(law.date_rules.lazy(), on=["regime", "product_class"], how="inner")
+        .filter(
+            _is_reached(),
+            pl.col("loading_era") < pl.col("loaded_before_era"),
+            pl.col("level_era") >= pl.col("from_era"),
+            pl.col("level_era") < pl.col("to_era"),
+            # An unknown contract day leaves the rule open.
+            contract_holds.fill_null(True),
+        )
+        .with_columns(is_contract_missing=contract_holds.is_null())
+        .with_columns(effect=pl.when("is_contract_missing").then(pl.lit("open")).otherwise("effect"))
+    )
+
+
+def _by_coverage(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Licence series that cover every day from loading to the level date (P-14), from the regime's first day on (J-9)."""
+    coverage = law.coverage.lazy()
+    keys = ["regime", "product_class", "series"]
+    counts = ["gaps_before", "opens_before", "doubts_before"]
+    at_start = coverage.select(*keys, pl.col("era"), *(pl.col(c).alias(f"start_{c}") for c in counts))
+    after_end = coverage.select(*keys, pl.col("era") - 1, *(pl.col(c).alias(f"end_{c}") for c in counts))
+    named = coverage.drop(counts)
+    within = {c: pl.col(f"end_{c}") - pl.col(f"start_{c}") for c in counts}
+    return (
+        readings.filter(pl.col("cap_id").is_not_null())
+        .with_columns(start_era=pl.max_horizontal("loading_era", "first_era"))
+        .join(
+            named,
+            left_on=["regime", "product_class", "level_era"],
+            right_on=["regime", "product_class", "era"],
+            how="inner",
+        )
+        .filter(_is_reached())
+        .join(at_start, left_on=[*keys, "start_era"], right_on=[*keys, "era"], how="inner")
+        .join(after_end, left_on=[*keys, "level_era"], right_on=[*keys, "era"], how="inner")
+        .filter(within["gaps_before"] == 0)
+        .with_columns(
+            effect=pl.when(within["opens_before"] == 0).then(pl.lit("decides")).otherwise(pl.lit("open")),
+            rule_rank=pl.when(within["doubts_before"] == 0)
+            .then(0)
+            .otherwise(pl.max_horizontal("rule_rank", UNVERIFIED))
+            .cast(pl.Int8),
+            is_transition=pl.lit(False),
+            is_contract_missing=pl.lit(False),
+        )
+    )
+
+
+def _is_reached() -> pl.Expr:
+    return (pl.col("scope_mask") & pl.col("scope_bit")) == pl.col("scope_bit")
+
+
+def _best(reliefs: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per reading: the surest relief of each kind, licences before transitions."""
+    is_prior = pl.col("prior_usd_per_bbl").is_not_null()
+    decides = pl.col("effect") == "decides"
+
+    def first(column: str, where: pl.Expr) -> pl.Expr:
+        return pl.col(column).filter(where).first()
+
+    labels = pl.concat_str("rule_label", pl.lit(" ("), "rule_instrument", pl.lit(")"))
+    kinds = {
+        "exempt": ~is_prior & decides,
+        "open": ~is_prior & ~decides,
+        "prior": is_prior & decides,
+        "open_prior": is_prior & ~decides,
+    }
+    columns = []
+    for kind, where in kinds.items():
+        columns += [
+            first("rule_id", where).alias(f"{kind}_id"),
+            labels.filter(where).first().alias(f"{kind}_label"),
+            first("rule_rank", where).alias(f"{kind}_rank"),
+            first("is_contract_missing", where).alias(f"{kind}_lacks_contract"),
+        ]
+    prior = {
+        f"{kind}_{name}": first(column, kinds[kind])
+        for kind in ("prior", "open_prior")
+        for name, column in (("cap_id", "prior_cap_id"), ("usd_per_bbl", "prior_usd_per_bbl"))
+    }
+    return (
+        reliefs.sort("is_transition", "rule_rank", "rule_id")
+        .group_by("reading", maintain_order=True)
+        .agg(*columns, exempt_is_transition=first("is_transition", kinds["exempt"]), **prior)
+    )
+
+
+def _out_of_scope(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    rules = law.book.scope_rules.lazy().select(
+        scope_id="id",
+        scope_rank=pl.col("confidence").replace_strict(CONFIDENCE_RANK, return_dtype=pl.Int8),
+        scope_text=pl.concat_str("meaning", pl.lit(" ("), "id", pl.lit(": "), "instrument", pl.lit(")")),
+        scope_code=pl.col("field").replace_strict(
+            {
+                "hs_heading": "not_an_oil_heading",
+                "origin_country": "not_of_russian_origin",
+                "transport_mode": "not_by_sea",
+            },
+            default=None,
+            return_dtype=pl.String,
+        ),
+    )
+    is_case = pl.col("scope_text").is_not_null()
+    return situations.join(rules, on="scope_id", how="left").select(
+        *SITUATION,
+        is_only_out_of_scope=is_case,
+        is_only_exempt=pl.lit(False),
+        is_only_capped=pl.lit(False),
+        has_out_of_scope=pl.lit(True),
+        is_exemption_open=pl.lit(False),
+        on_out_of_scope=_outcome(
+            rank=pl.col("scope_rank"),
+            codes=pl.concat_list("scope_code"),
+            reason=pl.concat_str(
+                pl.lit("Outside the "), "regime", pl.lit(" price cap: "), "scope_text", pl.lit(".")
+            ),
+        ),
+    )
+
+
+def _outcome(
+    rank: pl.Expr,
+    codes: pl.Expr,
+    reason: pl.Expr,
+    transition_id: pl.Expr | None = None,
+    exemption_id: pl.Expr | None = None,
+) -> pl.Expr:
+    nothing = pl.lit(None, pl.String)
+    return pl.struct(
+        rank=rank.cast(pl.Int8),
+        codes=codes.list.drop_nulls(),
+        reason=reason,
+        transition_id=nothing if transition_id is None else transition_id,
+        exemption_id=nothing if exemption_id is None else exemption_id,
+    )
+
+
+def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
+    """Collapses the readings of a situation: what holds under all of them, and the doubts that set them apart."""
+    has_cap = pl.col("cap_id").is_not_null()
+    is_exempt = has_cap & pl.col("exempt_id").is_not_null()
+    is_capped = has_cap & ~is_exempt
+    prior = pl.coalesce("prior_usd_per_bbl", "cap_usd_per_bbl")
+    shown_era = pl.when("is_discharge_known").then("discharge_last_era").otherwise("loading_last_era")
+    is_shown = (pl.col("level_era") == shown_era) & (pl.col("loading_era") == pl.col("loading_last_era"))
+    capped_rank = pl.max_horizontal("cap_rank", "class_rank")
+    price = _usd("cap_usd_per_bbl")
+    cap_text = pl.concat_str(
+        price, pl.lit(" USD/bbl ("), "cap_id", pl.lit(", "), "cap_instrument", pl.lit(")")
+    )
+    prior_text = pl.concat_str(
+        "prior_label",
+        pl.lit(" keeps "),
+        "prior_cap_id",
+        pl.lit(" of "),
+        _usd("prior_usd_per_bbl"),
+        pl.lit(" USD/bbl usable"),
+    )
+    label = (
+        pl.when(~has_cap)
+        .then(pl.lit("no cap in force"))
+        .when(is_exempt)
+        .then(pl.concat_str(pl.lit("exempt under "), "exempt_id"))
+        .otherwise(
+            pl.concat_str(
+                pl.lit("cap "),
+                "cap_id",
+                pl.lit(" of "),
+                price,
+                pl.when(pl.col("prior_id").is_not_null())
+                .then(
+                    pl.concat_str(
+                        pl.lit(", or "),
+                        _usd("prior_usd_per_bbl"),
+                        pl.lit(" under "),
+                        "prior_id",
+                    )
+                )
+                .otherwise(pl.lit("")),
+            )
+        )
+    )
+    marked = readings.with_columns(
+        has_cap=has_cap,
+        is_exempt=is_exempt,
+        is_capped=is_capped,
+        is_shown=is_shown,
+        shown_cap=pl.when(is_shown).then("cap_usd_per_bbl"),
+        lowest_usable=prior,
+        highest_usable=pl.max_horizontal(prior, "open_prior_usd_per_bbl"),
+        capped_rank=capped_rank,
+        cap_text=cap_text,
+        prior_text=prior_text,
+        label=label,
+        era_label=pl.concat_str(label, pl.col("level_era"), pl.col("loading_era")),
+    )
+    capped = pl.col("is_capped")
+    exempt = pl.col("is_exempt")
+    grouped = marked.group_by("situation").agg(
+        *(pl.col(key).first() for key in SITUATION),
+        is_only_out_of_scope=(~pl.col("has_cap")).all(),
+        is_only_exempt=exempt.all(),
+        is_only_capped=capped.all(),
+        has_out_of_scope=(~pl.col("has_cap")).any(),
+        lowest_cap=pl.col("cap_usd_per_bbl").min(),
+        highest_cap=pl.col("cap_usd_per_bbl").max(),
+        lowest_prior=pl.col("lowest_usable").filter(capped).min(),
+        highest_prior=pl.col("highest_usable").filter(capped).max(),
+        cap_usd_per_bbl=pl.col("shown_cap").min(),
+        cap_id=pl.col("cap_id")
+        .filter(pl.col("is_shown"))
+        .sort_by(pl.col("cap_usd_per_bbl").filter(pl.col("is_shown")), nulls_last=True)
+        .first(),
+        is_exemption_open=(capped & pl.col("open_id").is_not_null()).any(),
+        n_readings=pl.col("label").n_unique(),
+        n_levels=pl.col("level_era").n_unique(),
+        n_loadings=pl.col("loading_era").n_unique(),
+        labels=pl.col("label").unique(maintain_order=True).str.join("; "),
+        caps_text=pl.col("cap_text").drop_nulls().unique(maintain_order=True).str.join(" or "),
+        prior_text=pl.col("prior_text").drop_nulls().unique(maintain_order=True).str.join(", "),
+        prior_id=_shown_first("prior_id"),
+        exempt_id=_shown_first("exempt_id"),
+        exempt_is_transition=_shown_first("exempt_is_transition").fill_null(False),
+        exempt_text=pl.col("exempt_label").drop_nulls().unique(maintain_order=True).str.join(", "),
+        is_level_open=pl.col("is_level_open").any().fill_null(False),
+        is_under_way=pl.col("is_under_way").any(),
+        lacks_contract=pl.any_horizontal(
+            pl.col(f"{kind}_lacks_contract").fill_null(False).any() for kind in ("open", "open_prior")
+        ),
+        open_text=pl.concat_str(
+            pl.col("open_label").drop_nulls().unique(maintain_order=True).str.join(", "),
+        ),
+        open_prior_text=pl.col("open_prior_label").drop_nulls().unique(maintain_order=True).str.join(", "),
+        capped_rank=pl.col("capped_rank").filter(capped).max(),
+        prior_rank=pl.col("prior_rank").max(),
+        exempt_rank=pl.col("exempt_rank").max(),
+        open_rank=pl.max_horizontal(pl.col("open_rank").max(), pl.col("open_prior_rank").max()),
+        any_rank=pl.max_horizontal(pl.col("cap_rank").max(), pl.col("class_rank").max()),
+    )
+    is_class_open = pl.col("class_key").str.contains("|", literal=True)
+    described = grouped.with_columns(
+        product_class=pl.when(~is_class_open).then("class_key"),
+        cap_id=pl.when(~is_class_open).then("cap_id"),
+        cap_usd_per_bbl=pl.when(~is_class_open).then("cap_usd_per_bbl"),
+        doubts=_doubts(is_class_open),
+    )
+    return _with_outcomes(described).drop("situation", "labels", strict=False)
+
+
+def _usd(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).str.strip_suffix(".0")
+
+
+def _shown_first(column: str) -> pl.Expr:
+    """The value of the reading of the level date that is shown, or of any other that has one."""
+    return pl.coalesce(
+        pl.col(column).filter(pl.col("is_shown")).drop_nulls().first(), pl.col(column).drop_nulls().first()
+    )
+
+
+def _doubts(is_class_open: pl.Expr) -> pl.Expr:
+    """What sets the readings of a situation apart: a list of code and text."""
+
+    def doubt(when: pl.Expr, code: str, text: pl.Expr | str) -> pl.Expr:
+        words = pl.lit(text) if isinstance(text, str) else text
+        return pl.when(when).then(pl.struct(code=pl.lit(code), text=words))
+
+    differ = pl.col("n_readings") > 1
+    listed = pl.concat_list(
+        doubt(
+            is_class_open & (pl.col("class_rank") == CONFLICT),
+            "class_in_conflict",
+            "the lists disagree on the class of the code",
+        ),
+        doubt(
+            is_class_open & (pl.col("class_rank") != CONFLICT),
+            "class_open",
+            "the code leaves premium or discount open",
+        ),
+        doubt(
+            ~pl.col("is_discharge_known") & (pl.col("n_levels") > 1) & differ,
+            "discharge_date_missing",
+            "the discharge date is missing and days up to 60 after loading are judged differently",
+        ),
+        doubt(
+            ((pl.col("n_loadings") > 1) | (pl.col("is_discharge_known") & (pl.col("n_levels") > 1))) & differ,
+            "voyage_days_unknown",
+            "the days of the voyage are known only as a window",
+        ),
+        doubt(pl.col("is_level_open"), "level_start_unknown", "the in-force day of the level is not known"),
+        doubt(pl.col("lacks_contract"), "contract_date_missing", "the contract date is missing"),
+        doubt(
+            (pl.col("open_prior_text") != "") & ~pl.col("lacks_contract"),
+            "transition_in_doubt",
+            pl.concat_str(pl.lit("whether "), "open_prior_text", pl.lit(" applies is open")),
+        ),
+        doubt(
+            (pl.col("open_text") != "") & ~pl.col("lacks_contract"),
+            "exemption_in_doubt",
+            pl.concat_str(pl.lit("whether "), "open_text", pl.lit(" covers it is unknown")),
+        ),
+    )
+    return listed.list.drop_nulls()
+
+
+def _with_outcomes(described: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds the `on_<verdict>` structs."""
+    lead = pl.concat_str(pl.lit("the "), "regime", pl.lit(" cap of "), "caps_text")
+    under_way = pl.when("is_under_way").then(pl.lit("under_way_at_start"))
+    doubt_codes = pl.col("doubts").list.eval(pl.element().struct.field("code"))
+    doubt_text = pl.col("doubts").list.eval(pl.element().struct.field("text")).list.join("; ")
+    readings = (
+        pl.when(pl.col("n_readings") > 1)
+        .then(pl.concat_str(pl.lit("; the readings are: "), "labels"))
+        .otherwise(pl.lit(""))
+    )
+    is_wind_down = pl.col("exempt_is_transition")
+
+    def codes(*parts: str | pl.Expr) -> pl.Expr:
+        return pl.concat_list(pl.lit(p) if isinstance(p, str) else p for p in parts)
+
+    return described.with_columns(
+        on_out_of_scope=_outcome(
+            rank=pl.lit(0),
+            codes=codes("no_cap_in_force"),
+            reason=pl.concat_str(
+                pl.lit("Outside the "),
+                "regime",
+                pl.lit(" price cap: no cap for "),
+                pl.col("class_key")
+                .str.replace_all("|", " or ", literal=True)
+                .str.replace_all("_", " ", literal=True),
+                pl.lit(" was in force on the level date."),
+            ),
+        ),
+        on_within_cap=_outcome(
+            rank=pl.col("capped_rank"),
+            codes=codes("at_or_below_cap", under_way),
+            reason=pl.concat_str(pl.lit("Sold at or below "), lead, pl.lit(".")),
+        ),
+        on_within_prior_cap=_outcome(
+            rank=pl.max_horizontal("capped_rank", "prior_rank"),
+            codes=codes("at_or_below_prior_cap", "transition"),
+            reason=pl.concat_str(
+                pl.lit("Sold above "),
+                lead,
+                pl.lit(", but "),
+                "prior_text",
+                pl.lit(" and the price is at or below that."),
+            ),
+            transition_id=pl.col("prior_id"),
+        ),
+        on_exempt=_outcome(
+            rank=pl.col("exempt_rank"),
+            codes=pl.when(is_wind_down).then(codes("wind_down")).otherwise(codes("licence")),
+            reason=pl.concat_str(
+                pl.lit("Exempt from "),
+                lead,
+                pl.lit(" whatever the price: "),
+                "exempt_text",
+                pl.lit(" covers the voyage."),
+            ),
+            transition_id=pl.when(is_wind_down).then("exempt_id"),
+            exemption_id=pl.when(~is_wind_down).then("exempt_id"),
+        ),
+        on_above_cap=_outcome(
+            rank=pl.col("capped_rank"),
+            codes=codes("above_cap", under_way),
+            reason=pl.concat_str(
+                pl.lit("Sold above "), lead, pl.lit(", and no licence, derogation or transition covers it.")
+            ),
+        ),
+        on_unpriced=_outcome(
+            rank=pl.col("capped_rank"),
+            codes=codes("no_price"),
+            reason=pl.concat_str(
+                pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")
+            ),
+        ),
+        on_indeterminate=_outcome(
+            rank=pl.max_horizontal("any_rank", "prior_rank", "exempt_rank", "open_rank"),
+            codes=doubt_codes,
+            reason=pl.concat_str(doubt_text, readings),
+        ),
+    )
