@@ -155,6 +155,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 "value",
                 # Costs without a value say nothing: the cargo is not priced, and the row is good.
                 pl.col("value").is_null()
+                | (pl.col("value") <= 0)  # reported as such
                 | (
                     pl.sum_horizontal("freight_cost", "insurance_cost", "other_cost")
                     < pl.col("value") * (1 - _ROUNDING)

@@ -5,6 +5,6 @@ Add here: checks on the rule tables, and ways to look at them.
 Keep out: cargoes and prices (see `pipelines.transforms`), and any cap, date or country of a rule.
 """
 
-from pipelines.rules.rulebook import RuleError, Rulebook
+from pipelines.rules.rulebook import Rulebook, RuleError
 
 __all__ = ["RuleError", "Rulebook"]

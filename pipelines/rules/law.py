@@ -16,8 +16,8 @@ from functools import cached_property
 
 import polars as pl
 
-from pipelines.rules.rulebook import Rulebook
 from pipelines.names import normalised
+from pipelines.rules.rulebook import Rulebook
 
 CONFIDENCE_RANK = {"verified": 0, "unverified": 1, "conflict": 2}
 CONFIDENCE_OF_RANK = list(CONFIDENCE_RANK)

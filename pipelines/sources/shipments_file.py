@@ -50,9 +50,13 @@ class InputFileError(Exception):
 
 @dataclass(frozen=True)
 class Intake:
-    """A file that was read: `accepted` in the shape of its table, `rejected` in that of the quarantine."""
+    """A file that was read: `accepted` in the shape of its table, `rejected` in that of the quarantine.
+
+    `accepted_row_numbers` holds the row number of each accepted row.
+    """
 
     accepted: pl.DataFrame
+    accepted_row_numbers: pl.Series
     rejected: pl.DataFrame
     rows_read: int
     ignored_columns: list[str]
@@ -111,6 +115,7 @@ def read_shipments(path: Path | str, table: Table) -> Intake:
     known = {column.name for column in table.columns}
     return Intake(
         accepted=table.conform(typed.filter(~is_bad)),
+        accepted_row_numbers=raw.row_numbers.filter(~is_bad),
         rejected=rejected,
         rows_read=rows_read,
         ignored_columns=[name for name in raw.header if name not in known],
@@ -281,7 +286,8 @@ def _plain_number(value: float) -> str:
 def _read_parquet(path: Path, table: Table) -> _Cells:
     try:
         frame = pl.read_parquet(path, glob=False)
-    except pl.exceptions.PolarsError as error:
+    # Some damage that Polars does not foresee ends in a panic, which is no ordinary exception.
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise InputFileError(f"{path.name}: the file is not readable as Parquet, export it again.") from error
     header = _header(path.name, frame.columns, table)
     row_numbers = pl.Series(range(2, frame.height + 2), dtype=pl.Int64)
@@ -297,7 +303,9 @@ def _read_parquet(path: Path, table: Table) -> _Cells:
                 not_whole = text.str.contains("[^0-9-]").fill_null(False)
                 failures += [(number, name, "number_in_text") for number in row_numbers.filter(not_whole)]
         elif text is None:
-            text = pl.Series([None if value is None else str(value) for value in series], dtype=pl.String)
+            text = pl.Series(
+                [None if value is None else str(value) for value in series.to_list()], dtype=pl.String
+            )
         cells.append(text.alias(name))
     found = pl.DataFrame(failures, schema=_FAILURE, orient="row")
     return _Cells(header, pl.DataFrame(cells), row_numbers, [], found)
@@ -559,5 +567,5 @@ def _shown(value: str | None) -> str:
 
 def _csv_line(cells: Sequence[str | None]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(cells)
-    return line.getvalue()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().removesuffix("\r\n")

@@ -55,8 +55,7 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
     Result: `VERDICT_COLUMNS` (`pipelines.contracts.verdicts`), in no particular order. Lazy throughout.
     """
     law = Law(book)
-    legs = legs_of(cargoes, book, regimes)
-    seen = _with_situation(legs, law)
+    seen = situations_of(cargoes, law, regimes)
     decisions = decide(seen.select(SITUATION).unique(), law)
     judged = seen.join(decisions, on=SITUATION, how="left", nulls_equal=True)
     return _with_verdict(judged).select(VERDICT_COLUMNS)
@@ -73,9 +72,9 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
         if regimes is not None and row["regime"] not in regimes:
             continue
         is_declared = declared.str.contains(f";{row['regime']};", literal=True)
-        is_destination = (pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)).fill_null(
-            False
-        )
+        is_destination = (
+            pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)
+        ).fill_null(False)
         basis = (
             pl.when(is_declared)
             .then(pl.lit("declared"))
@@ -90,8 +89,9 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
     return cargoes.with_columns(leg=legs).explode("leg").unnest("leg")
 
 
-def _with_situation(legs: pl.LazyFrame, law: Law) -> pl.LazyFrame:
-    """Adds the columns of `SITUATION` and `level_date`."""
+def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
+    """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
+    legs = legs_of(cargoes, law.book, regimes)
     classes = class_options(legs.select("hs_code"), law.book)
     discharge_first = pl.coalesce("discharge_first", "loading_first")
     discharge_last = pl.coalesce("discharge_last", pl.col("loading_last").dt.offset_by(LONGEST_VOYAGE))
@@ -154,17 +154,26 @@ def _names_case(row: dict[str, str]) -> pl.Expr:
     return project | grade
 
 
+def is_at_or_below(level: pl.Expr) -> pl.Expr:
+    """True where every price that a cargo may have had is at or below a level, USD/bbl."""
+    return _bound("price_high_usd_per_bbl", float("inf")) <= level
+
+
+def is_above(level: pl.Expr) -> pl.Expr:
+    """True where every price that a cargo may have had is above a level, USD/bbl."""
+    low = _bound("price_low_usd_per_bbl", float("-inf"))
+    # "Above 60" is above a cap of 60, although its floor is not.
+    return (low > level) | (pl.col("is_price_above_low") & (low >= level))
+
+
+def _bound(column: str, unknown: float) -> pl.Expr:
+    return pl.col(column).fill_null(unknown) - pl.col("price_tolerance_usd_per_bbl")
+
+
 def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
     """The comparison of price and cap, exact but for the rounding of binary arithmetic (J-13), and what follows."""
-    low = pl.col("price_low_usd_per_bbl").fill_null(float("-inf")) - pl.col("price_tolerance_usd_per_bbl")
-    high = pl.col("price_high_usd_per_bbl").fill_null(float("inf")) - pl.col("price_tolerance_usd_per_bbl")
     is_priced = pl.col("price_low_usd_per_bbl").is_not_null() | pl.col("price_high_usd_per_bbl").is_not_null()
-    covered = high <= pl.col("lowest_cap")
-
-    def above(level: str) -> pl.Expr:
-        # "Above 60" is above a cap of 60, although its floor is not.
-        return (low > pl.col(level)) | (pl.col("is_price_above_low") & (low >= pl.col(level)))
-
+    covered = is_at_or_below(pl.col("lowest_cap"))
     verdict = (
         pl.when("is_only_out_of_scope")
         .then(pl.lit("out_of_scope"))
@@ -178,15 +187,15 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("within_cap"))
         .when("is_exemption_open")
         .then(pl.lit("indeterminate"))
-        .when(above("highest_cap") & (high <= pl.col("lowest_prior")))
+        .when(is_above(pl.col("highest_cap")) & is_at_or_below(pl.col("lowest_prior")))
         .then(pl.lit("within_prior_cap"))
-        .when(above("highest_prior"))
+        .when(is_above(pl.col("highest_prior")))
         .then(pl.lit("above_cap"))
         .otherwise(pl.lit("indeterminate"))
     )
     has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
     straddled = pl.any_horizontal(
-        ~above(level) & (pl.col(level) < high)
+        ~is_above(pl.col(level)) & ~is_at_or_below(pl.col(level))
         for level in ("lowest_cap", "highest_cap", "lowest_prior", "highest_prior")
     )
     outcome = pl.coalesce(
@@ -196,7 +205,7 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
         verdict=verdict,
         is_above_cap=pl.when(has_sure_cap & covered)
         .then(False)
-        .when(has_sure_cap & above("highest_cap"))
+        .when(has_sure_cap & is_above(pl.col("highest_cap")))
         .then(True),
     )
     return (

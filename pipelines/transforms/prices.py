@@ -33,14 +33,17 @@ class PriceReference(Protocol):
     freight_points: pl.DataFrame
 
 
-def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: str) -> pl.LazyFrame:
+def price_shipments(
+    shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr
+) -> pl.LazyFrame:
     """Declared shipments as cargoes of `CARGOES`, one row each.
 
-    shipments: `pipelines.contracts.shipments.declared_shipments`. evidence_source: the file they come from.
+    shipments: `pipelines.contracts.shipments.declared_shipments`. evidence_source: the file they
+    come from.
     """
     cargoes = shipments.with_columns(
         evidence_kind=pl.lit("declared_shipment"),
-        evidence_source=pl.lit(evidence_source),
+        evidence_source=evidence_source,
         loading_first=pl.col("loading_date"),
         loading_last=pl.col("loading_date"),
         discharge_first=pl.col("discharge_date"),

@@ -58,8 +58,18 @@ def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
 def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     """Every reading of every situation, with its cap and the reliefs that meet it.
 
-    Adds to each row: reading, product_class, loading_era, level_era, the columns of `Law.caps`, and from the
-    reliefs `exempt_*` (surely exempt), `open_*` (perhaps exempt), `prior_*`, `open_prior_*` (an earlier cap usable).
+    Adds to the rows of `levels_of`, from the reliefs: `exempt_*` (surely exempt), `open_*` (perhaps exempt),
+    `prior_*`, `open_prior_*` (an earlier cap usable).
+    """
+    levels = levels_of(situations, law)
+    return levels.join(_best(reliefs_of(levels, law)), on="reading", how="left", maintain_order="left")
+
+
+def levels_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Every reading of every situation, with its cap.
+
+    Adds to each row: reading, product_class, loading_era, level_era, is_under_way, and the columns of `Law.caps`
+    and `Law.starts`.
     """
     eras = (
         situations.with_columns(product_class=pl.col("class_key").str.split("|"))
@@ -91,13 +101,21 @@ def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     )
     # J-10: no wind-down row stands for the regime and class, so a cargo under way at the start is judged, unverified.
     under_way = (pl.col("loading_era") < pl.col("first_era")) & ~pl.col("has_wind_down")
-    capped = capped.with_columns(
+    return capped.with_columns(
         is_under_way=(under_way & pl.col("cap_id").is_not_null()).fill_null(False),
     ).with_columns(
         cap_rank=pl.when("is_under_way").then(pl.max_horizontal("cap_rank", UNVERIFIED)).otherwise("cap_rank")
     )
-    reliefs = pl.concat([_by_dates(capped, law), _by_coverage(capped, law)], how="diagonal")
-    return capped.join(_best(reliefs), on="reading", how="left")
+
+
+def reliefs_of(levels: pl.LazyFrame, law: Law) -> pl.LazyFrame:
+    """Every relief that meets a reading, one row each.
+
+    Adds to the rows of `levels_of`: rule_id, effect (`decides`, or `open` also where the contract date that it
+    asks for is missing), rule_rank, is_transition, is_contract_missing; prior_cap_id where an earlier cap stays
+    usable; series of a licence that covers the whole voyage.
+    """
+    return pl.concat([_by_dates(levels, law), _by_coverage(levels, law)], how="diagonal")
 
 
 def _by_dates(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:

@@ -1,0 +1,116 @@
+"""Judging one shipments file, without the warehouse and without Dagster.
+
+Here: `assess_file` and the writing of its result.
+Add here: an output format.
+Keep out: reading, pricing and judging themselves; the nightly job uses the same functions.
+"""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.cargoes import VERDICTS
+from pipelines.contracts.shipments import declared_shipments
+from pipelines.contracts.table import Table
+from pipelines.rules.rulebook import Rulebook
+from pipelines.sources.reference import Reference
+from pipelines.sources.shipments_file import read_shipments
+from pipelines.transforms.judge import judge
+from pipelines.transforms.prices import price_shipments
+
+FORMATS = (".csv", ".parquet", ".json")
+
+
+class OutputError(Exception):
+    """The result cannot be written, or an option cannot be used; one sentence says what to do."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """verdicts: `VERDICTS`, in the order of the file and of the regimes. rejected: `QUARANTINE`."""
+
+    verdicts: pl.DataFrame
+    rejected: pl.DataFrame
+    rows_read: int
+
+    def counts(self) -> str:
+        """One sentence: rows read, judged and rejected."""
+        judged = self.rows_read - self.rejected.height
+        return f"{self.rows_read:,} rows read, {judged:,} judged, {self.rejected.height:,} rejected."
+
+    def summary(self) -> pl.DataFrame:
+        """The columns of the verdicts that fit a terminal."""
+        rule = pl.coalesce("exemption_id", "transition_id").alias("rule")
+        return self.verdicts.select(
+            "shipment_id",
+            "regime",
+            "verdict",
+            "price_usd_per_bbl",
+            "cap_usd_per_bbl",
+            "cap_id",
+            rule,
+            "confidence",
+            "reason",
+        )
+
+    def rejections(self) -> Iterator[str]:
+        """One line per rejected row."""
+        for row in self.rejected.iter_rows(named=True):
+            yield f"{row['file']}, row {row['row_number']}: {row['message']}"
+
+
+def assess_file(path: Path, as_of: dt.date | None = None, regimes: Sequence[str] | None = None) -> Assessment:
+    """Reads, checks, prices and judges one file.
+
+    Raises `InputFileError` for a file that cannot be read and `OutputError` for an unknown regime.
+    """
+    book, reference = Rulebook.load(), Reference.load()
+    for code in regimes or []:
+        if code not in book.regime_codes:
+            raise OutputError(f"--regime {code}: unknown; the regimes are {', '.join(book.regime_codes)}.")
+    contract = shipments_contract(book, reference)
+    intake = read_shipments(path, contract)
+    cargoes = price_shipments(intake.accepted.lazy(), reference.as_of(as_of), pl.lit(path.name))
+    order = intake.accepted.select("shipment_id").with_row_index("position").lazy()
+    verdicts = (
+        judge(cargoes, book.as_of(as_of), regimes or None)
+        .join(order, on="shipment_id", how="left")
+        .sort("position", pl.col("regime").cast(pl.Enum(book.regime_codes)))
+        .drop("position")
+        .collect()
+    )
+    return Assessment(VERDICTS.conform(verdicts), intake.rejected, intake.rows_read)
+
+
+def shipments_contract(book: Rulebook, reference: Reference) -> Table:
+    """The declared-shipments contract with the vocabularies of the rules and the reference tables."""
+    return declared_shipments(book.regime_codes, reference.units["unit"], reference.incoterms["incoterm"])
+
+
+def write_verdicts(result: Assessment, out: Path) -> None:
+    """Writes the verdicts by the suffix of `out`. Raises `OutputError`."""
+    if out.suffix.lower() not in FORMATS:
+        raise OutputError(f"--out {out}: the name must end in {', '.join(FORMATS)}.")
+    try:
+        match out.suffix.lower():
+            case ".parquet":
+                result.verdicts.write_parquet(out)
+            case ".json":
+                result.verdicts.write_json(out)
+            case _:
+                result.verdicts.with_columns(pl.col("reason_codes").list.join(";")).write_csv(out)
+    except OSError as error:
+        raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}).") from error
+
+
+def write_rejected(result: Assessment, out: Path) -> Path | None:
+    """Writes rejected rows beside `out` with the suffix .rejected.csv; a list of an earlier run is removed."""
+    file = out.with_suffix(".rejected.csv")
+    if result.rejected.height == 0:
+        file.unlink(missing_ok=True)
+        return None
+    result.rejected.write_csv(file)
+    return file

@@ -1,0 +1,99 @@
+"""From evidence to verdicts.
+
+Here: all evidence as cargoes, and the verdicts on them.
+Add here: another kind of evidence among the cargoes.
+Keep out: how evidence becomes a cargo and how it is judged (`pipelines.transforms`).
+"""
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.law import reference, rulebook
+from pipelines.assets.shipments import staged_shipments
+from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.reference import (
+    ENFORCEMENT_CASES,
+    EXCHANGE_RATES_DAILY,
+    EXCHANGE_RATES_MONTHLY,
+    FREIGHT_POINTS,
+    GRADES,
+    INCOTERMS,
+    JAPAN_CRUDE_FROM_RUSSIA,
+    UNITS,
+)
+from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, PRODUCT_CODES, REGIMES, SCOPE_RULES, TRANSITIONS
+from pipelines.settings import Settings
+from pipelines.transforms.evidence import customs_flows, enforcement_cases
+from pipelines.transforms.judge import judge, legs_of
+from pipelines.transforms.prices import price_shipments
+from pipelines.warehouse.store import Store
+
+# The importer whose customs figures these are.
+JAPAN = "JP"
+
+
+def _cargoes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    figures = reference(settings)
+    declared = store.scan(staged_shipments())
+    evidence = [
+        price_shipments(declared, figures, pl.col("file")),
+        customs_flows(store.scan(JAPAN_CRUDE_FROM_RUSSIA), JAPAN, figures),
+        enforcement_cases(store.scan(ENFORCEMENT_CASES), figures.grades),
+    ]
+    return {CARGOES.name: pl.concat(evidence).collect()}
+
+
+def _verdicts(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    verdicts = judge(store.scan(CARGOES), rulebook(settings)).sort("shipment_id", "regime")
+    return {VERDICTS.name: verdicts.collect()}
+
+
+def _every_cargo_judged(book_of: Settings, verdicts: pl.DataFrame, store: Store) -> Finding:
+    expected = legs_of(store.scan(CARGOES), rulebook(book_of)).select("shipment_id", "regime").collect()
+    given = verdicts.select("shipment_id", "regime")
+    keys = ["shipment_id", "regime"]
+    astray = pl.concat([expected.join(given, on=keys, how="anti"), given.join(expected, on=keys, how="anti")])
+    return Finding(expected.height, astray.height, astray)
+
+
+def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
+    unknown = verdicts.filter(pl.col("verdict").is_in(["indeterminate", "unpriced"]))
+    return Finding(
+        verdicts.height, unknown.height, unknown.select("shipment_id", "regime", "verdict", "reason")
+    )
+
+
+def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of cargoes and verdicts."""
+    prices = [UNITS, GRADES, INCOTERMS, EXCHANGE_RATES_DAILY, EXCHANGE_RATES_MONTHLY, FREIGHT_POINTS]
+    rules = [REGIMES, PRICE_CAPS, TRANSITIONS, EXEMPTIONS, SCOPE_RULES, PRODUCT_CODES]
+    return [
+        table_assets(
+            _cargoes,
+            [CARGOES],
+            name="cargoes",
+            reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, *prices],
+        ),
+        table_assets(
+            _verdicts,
+            {
+                VERDICTS: [
+                    TableCheck(
+                        "every_cargo_judged",
+                        "One verdict for each cargo and regime in its nexus, no more and no less.",
+                        lambda verdicts, store: _every_cargo_judged(settings, verdicts, store),
+                    ),
+                    TableCheck(
+                        "open_verdicts",
+                        "Verdicts that are indeterminate or unpriced: unknown is an answer, and here is why.",
+                        _few_unknown,
+                        dg.AssetCheckSeverity.WARN,
+                        is_blocking=False,
+                    ),
+                ]
+            },
+            name="verdicts",
+            reads=[CARGOES, *rules],
+        ),
+    ]

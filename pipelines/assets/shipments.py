@@ -1,0 +1,104 @@
+"""Users' own shipments files, from the landing folder to staging and quarantine.
+
+Here: the tables that one reading of the folder gives.
+Add here: another input contract of users.
+Keep out: how files are read (`pipelines.sources.landing`).
+"""
+
+from dataclasses import replace
+from functools import cache
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assess import shipments_contract
+from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
+from pipelines.contracts.quality import INPUT_FILES
+from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.table import Table
+from pipelines.rules.rulebook import Rulebook
+from pipelines.settings import Settings
+from pipelines.sources.landing import FILE_COLUMN, read_folder
+from pipelines.sources.reference import Reference
+from pipelines.warehouse.store import Store
+
+WARN = dg.AssetCheckSeverity.WARN
+
+
+@cache
+def staged_shipments() -> Table:
+    """The contract of the file, with the file's name, as the table `staging.declared_shipments`."""
+    contract = shipments_contract(Rulebook.load(), Reference.load())
+    return replace(contract, schema="staging", columns=(FILE_COLUMN, *contract.columns))
+
+
+def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+    landing = read_folder(settings.shipments_folder, shipments_contract(Rulebook.load(), Reference.load()))
+    return {
+        staged_shipments().name: landing.accepted,
+        QUARANTINE.name: landing.quarantine,
+        INPUT_FILES.name: landing.files,
+    }
+
+
+def _nothing_lost(files: pl.DataFrame, store: Store) -> Finding:
+    """accepted + quarantined = read, per file, and the tables hold just those rows."""
+    in_tables = {
+        "rows_accepted": store.scan(staged_shipments()).group_by("file").len(),
+        "rows_quarantined": store.scan(QUARANTINE).group_by("file").len(),
+    }
+    counted = files.lazy()
+    for column, rows in in_tables.items():
+        counted = counted.join(rows.rename({"len": f"stored_{column}"}), on="file", how="left")
+    lost = counted.filter(
+        (pl.col("rows_accepted") + pl.col("rows_quarantined") != pl.col("rows_read"))
+        | (pl.col("stored_rows_accepted").fill_null(0) != pl.col("rows_accepted"))
+        | (pl.col("stored_rows_quarantined").fill_null(0) != pl.col("rows_quarantined"))
+    ).collect()
+    return Finding(files.height, lost.height, lost)
+
+
+def _all_read(files: pl.DataFrame, _: Store) -> Finding:
+    refused = files.filter(pl.col("outcome") == "refused").select("file", "message")
+    return Finding(files.height, refused.height, refused)
+
+
+def _nothing_set_aside(quarantine: pl.DataFrame, _: Store) -> Finding:
+    return Finding(quarantine.height, quarantine.height, quarantine.drop("raw_row").head(SAMPLE_ROWS))
+
+
+def build_assets() -> list[dg.AssetsDefinition]:
+    """The assets of users' files."""
+    return [
+        table_assets(
+            _read,
+            # The list of files comes last: its check looks at the two other tables.
+            {
+                staged_shipments(): [],
+                QUARANTINE: [
+                    TableCheck(
+                        "nothing_set_aside",
+                        "No row of a shipments file was set aside. The sample shows what to mend.",
+                        _nothing_set_aside,
+                        WARN,
+                        is_blocking=False,
+                    )
+                ],
+                INPUT_FILES: [
+                    TableCheck(
+                        "nothing_lost",
+                        "For every file: rows accepted + rows quarantined = rows read.",
+                        _nothing_lost,
+                    ),
+                    TableCheck(
+                        "every_file_read",
+                        "Every file in the landing folder could be read.",
+                        _all_read,
+                        WARN,
+                        is_blocking=False,
+                    ),
+                ],
+            },
+            name="shipments_files",
+        )
+    ]

@@ -1,0 +1,280 @@
+"""The command line: `plimsoll`.
+
+Here: one function per command, its options, its exit codes, and errors as one plain sentence.
+Add here: a command; keep what it does in a module of its own.
+Keep out: logic. Heavy imports stand inside the commands that need them: `--help` and `assess` start fast.
+"""
+
+import datetime as dt
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+FAILED, BAD_USAGE = 1, 2
+
+app = typer.Typer(
+    name="plimsoll",
+    help="Which cap applied to a cargo of Russian oil, was it sold above it, and which rule let it through?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="Rules and figures as known on this day (YYYY-MM-DD)."),
+]
+Regimes = Annotated[
+    list[str] | None, typer.Option("--regime", metavar="R", help="Judge this regime only; may be repeated.")
+]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+@app.command(epilog="Example: plimsoll nightly --offline")
+def nightly(
+    as_of: AsOf = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use what is on this machine; fetch nothing.")
+    ] = False,
+) -> None:
+    """Build and publish the warehouse: the whole graph in one process.
+
+    Ends with the headline tables and the data-quality summary. Exit code 1: a blocking check or a step
+    failed and nothing was published.
+    """
+    # Every source ships with the repository or lies in the landing folder, so there is nothing to fetch yet.
+    del offline
+    day = _day(as_of, "--as-of")
+    if day is not None:
+        os.environ["PLIMSOLL_AS_OF"] = day.isoformat()
+    settings = _settings()
+    from pipelines.warehouse.publish import NightRunning, night_lock
+
+    try:
+        with night_lock(settings):
+            pass
+    except NightRunning as error:
+        _fail(str(error), FAILED)
+    print("Plimsoll: building the warehouse", file=sys.stderr)
+    _prepare_dagster_home(settings.dagster_home)
+    import dagster as dg
+
+    from pipelines.definitions import NIGHTLY, defs
+
+    with dg.DagsterInstance.get() as instance:
+        result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
+    if not result.success:
+        _fail(
+            "The night failed and nothing was published; the lines above say why. "
+            "The warehouse of the last good night is untouched.",
+            FAILED,
+        )
+    from rich.console import Console
+
+    from pipelines.report.headlines import show_headlines, show_quality
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    show_headlines(settings.warehouse_file, console)
+    show_quality(settings.warehouse_file, console)
+    console.print(
+        f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui"
+    )
+
+
+@app.command(epilog="Example: plimsoll assess cargoes.csv --out verdicts.csv --regime US --regime EU")
+def assess(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Shipments file: .csv, .parquet or .xlsx.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="OUT", help="Where verdicts go: .csv, .parquet or .json.")
+    ] = None,
+    as_of: AsOf = None,
+    regime: Regimes = None,
+) -> None:
+    """Judge one shipments file with the rules and the code of the nightly job, without the warehouse.
+
+    Rows that break the contract go to OUT with the suffix .rejected.csv. Exit code 1: some rows were
+    rejected, the good ones are still judged.
+    """
+    day = _day(as_of, "--as-of")
+    from pipelines.assess import OutputError, assess_file, write_rejected, write_verdicts
+    from pipelines.rules import RuleError
+    from pipelines.sources.shipments_file import InputFileError
+
+    try:
+        result = assess_file(file, as_of=day, regimes=regime)
+        if out is not None:
+            write_verdicts(result, out)
+            rejected_file = write_rejected(result, out)
+    except (InputFileError, OutputError) as error:
+        _fail(str(error), BAD_USAGE)
+    except RuleError as error:
+        _fail(f"The rule tables cannot be used: {error}", FAILED)
+    if out is None:
+        from rich.console import Console
+
+        from pipelines.report.headlines import rich_table
+
+        Console(width=None if sys.stdout.isatty() else 200).print(rich_table(result.summary()))
+        for line in result.rejections():
+            print(line, file=sys.stderr)
+    else:
+        print(f"{result.counts()} Verdicts: {out}.", file=sys.stderr)
+        if rejected_file is not None:
+            print(f"Rejected rows and reasons: {rejected_file}.", file=sys.stderr)
+    if result.rejected.height:
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Example: plimsoll explain JP-CUSTOMS-2023-02 --regime US")
+def explain(
+    shipment_id: Annotated[
+        str, typer.Argument(metavar="SHIPMENT_ID", help="Id of a cargo in the warehouse.")
+    ],
+    regime: Regimes = None,
+) -> None:
+    """Show step by step how a verdict came about, with the instrument and the source of each step."""
+    import polars as pl
+
+    from pipelines.contracts.cargoes import CARGOES
+    from pipelines.report import explanation
+    from pipelines.rules.rulebook import Rulebook
+    from pipelines.sources.reference import Reference
+    from pipelines.warehouse import duck
+
+    settings = _settings()
+    with duck.read_only(_warehouse(settings)) as connection:
+        found = duck.query_with(
+            connection, "SELECT * FROM staging.cargoes WHERE shipment_id = ?", [shipment_id]
+        )
+        known_on = duck.query(connection, "SELECT known_on FROM quality.releases")["known_on"].item()
+    if found.height == 0:
+        _fail(
+            f"{shipment_id}: no cargo of that id is in the warehouse; plimsoll sql "
+            '"SELECT shipment_id FROM staging.cargoes" lists them.',
+            FAILED,
+        )
+    book = Rulebook.load().as_of(known_on)
+    _check_regimes(regime, book.regime_codes)
+    cargo = CARGOES.conform(found.with_columns(pl.col("price_notes").fill_null([])))
+    print(explanation.explain(cargo, book, Reference.load().as_of(known_on), regime))
+
+
+@app.command(epilog="Example: plimsoll rules --on 2026-02-01")
+def rules(
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="Day to look at; today if left out.")
+    ] = None,
+    as_of: AsOf = None,
+) -> None:
+    """The caps, transitions and exemptions in force on a day, as known on a day."""
+    from pipelines.report import rules_in_force
+    from pipelines.rules.rulebook import RuleError, Rulebook
+
+    day = _day(on, "--on") or dt.datetime.now(dt.UTC).date()
+    try:
+        book = Rulebook.load().as_of(_day(as_of, "--as-of"))
+    except RuleError as error:
+        _fail(f"The rule tables cannot be used: {error}", FAILED)
+    print(rules_in_force.rules_in_force(book, day))
+
+
+@app.command(
+    epilog='Example: plimsoll sql "SELECT verdict, count(*) FROM marts.shipment_verdicts GROUP BY ALL"'
+)
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(metavar="[QUERY]", help="One query; without it a shell opens.")
+    ] = None,
+) -> None:
+    """Query the published warehouse, read-only."""
+    from pipelines.warehouse import shell
+
+    warehouse = _warehouse(_settings())
+    if query is None:
+        shell.interactive(warehouse)
+        return
+    try:
+        shell.run_one(warehouse, query)
+    except shell.SqlError as error:
+        _fail(str(error), FAILED)
+
+
+@app.command(epilog="Example: plimsoll ui --port 3000")
+def ui(
+    port: Annotated[int, typer.Option("--port", help="Port of the pages.")] = 3000,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; others can reach it if not local.")
+    ] = "127.0.0.1",
+) -> None:
+    """Dagster's pages with the nightly schedule and its daemon, on this machine only."""
+    from pipelines.settings import REPOSITORY
+
+    settings = _settings()
+    _prepare_dagster_home(settings.dagster_home)
+    print(f"Dagster's pages: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
+    dagster = Path(sys.executable).with_name("dagster")
+    workspace = REPOSITORY / "workspace.yaml"
+    # From Dagster's own folder: a settings file in the working directory would be taken for its own.
+    os.chdir(settings.dagster_home)
+    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])
+
+
+def _settings():  # type: ignore[no-untyped-def]
+    from pipelines.settings import Settings
+
+    try:
+        return Settings.from_environment()
+    except ValueError as error:
+        _fail(str(error), BAD_USAGE)
+
+
+def _warehouse(settings) -> Path:  # type: ignore[no-untyped-def]
+    file: Path = settings.warehouse_file
+    if not file.exists():
+        _fail("There is no published warehouse yet; run: plimsoll nightly", FAILED)
+    return file
+
+
+def _prepare_dagster_home(home: Path) -> None:
+    from pipelines.settings import REPOSITORY
+
+    home.mkdir(parents=True, exist_ok=True)
+    config = (REPOSITORY / "dagster.yaml").read_text(encoding="utf-8")
+    target = home / "dagster.yaml"
+    if not target.exists() or target.read_text(encoding="utf-8") != config:
+        target.write_text(config, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home.resolve())
+
+
+def _day(text: str | None, option: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        _fail(f"{option} {text}: not a day; write it as YYYY-MM-DD, such as 2023-04-02.", BAD_USAGE)
+
+
+def _check_regimes(given: list[str] | None, known: tuple[str, ...]) -> None:
+    for code in given or []:
+        if code not in known:
+            _fail(f"--regime {code}: unknown; the regimes are {', '.join(known)}.", BAD_USAGE)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"plimsoll: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

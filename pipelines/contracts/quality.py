@@ -1,0 +1,71 @@
+"""Contracts of what a night says about itself.
+
+Here: files read, check results, releases; the quarantine has a module of its own.
+Add here: another fact about a night that people should be able to query.
+Keep out: tables about oil.
+"""
+
+import polars as pl
+
+from pipelines.contracts.table import Column, Table
+
+INPUT_FILES = Table(
+    schema="quality",
+    name="input_files",
+    grain="one row per file found in the landing folder",
+    key=("file",),
+    columns=(
+        Column("file", pl.String(), "name of the file", required=True),
+        Column("sha256", pl.String(), "hash of its bytes", required=True),
+        Column(
+            "outcome",
+            pl.String(),
+            "read; refused: could not be read at all; repeated: same bytes as an earlier file",
+            required=True,
+            allowed=("read", "refused", "repeated"),
+        ),
+        Column("message", pl.String(), "what is wrong and what to do, for a file that was refused"),
+        Column("rows_read", pl.Int64(), "rows in the file", required=True, at_least=0),
+        Column("rows_accepted", pl.Int64(), "rows that went on", required=True, at_least=0),
+        Column("rows_quarantined", pl.Int64(), "rows set aside", required=True, at_least=0),
+        Column("ignored_columns", pl.String(), "columns the contract does not know, separated by ;"),
+    ),
+)
+
+CHECK_RESULTS = Table(
+    schema="quality",
+    name="check_results",
+    grain="one row per check of a table in this release",
+    key=("table_name", "check_name"),
+    columns=(
+        Column("table_name", pl.String(), "table that was checked", required=True),
+        Column("check_name", pl.String(), "name of the check", required=True),
+        Column("severity", pl.String(), "ERROR or WARN", required=True, allowed=("ERROR", "WARN")),
+        Column(
+            "is_blocking",
+            pl.Boolean(),
+            "a failure stops the night before anything is published",
+            required=True,
+        ),
+        Column("is_passed", pl.Boolean(), "the check passed", required=True),
+        Column("rows_checked", pl.Int64(), "rows looked at", required=True, at_least=0),
+        Column("rows_failed", pl.Int64(), "rows that failed", required=True, at_least=0),
+        Column("description", pl.String(), "what the check asks", required=True),
+    ),
+)
+
+RELEASES = Table(
+    schema="quality",
+    name="releases",
+    grain="one row: the release that this file is",
+    key=("run_id",),
+    columns=(
+        Column("run_id", pl.String(), "Dagster run that built it", required=True),
+        Column("built_at", pl.Datetime("us", "UTC"), "when it was built, UTC", required=True),
+        Column("known_on", pl.Date(), "rules and figures as known on this day; empty: all that is known"),
+        Column("plimsoll_version", pl.String(), "version of the program", required=True),
+        Column("rules_sha256", pl.String(), "hash of the rule tables", required=True),
+        Column("cargoes", pl.Int64(), "cargoes judged", required=True, at_least=0),
+        Column("verdicts", pl.Int64(), "verdicts given", required=True, at_least=0),
+    ),
+)

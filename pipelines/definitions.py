@@ -1,0 +1,80 @@
+"""All that Dagster sees, assembled in one short page.
+
+Here: `build_defs`, the nightly job and its schedule.
+Add here: a new module of assets, a job, a schedule, a sensor.
+Keep out: everything that these do.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from pipelines.assets import judging, law, marts, release, shipments
+from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.marts import SQL_MARTS
+from pipelines.contracts.quality import INPUT_FILES
+from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.reference import REFERENCE_TABLES
+from pipelines.contracts.rules import RULE_TABLES
+from pipelines.contracts.table import Table
+from pipelines.progress import progress_logger
+from pipelines.settings import Settings
+from pipelines.warehouse.publish import night_lock
+
+NIGHTLY = "nightly"
+NIGHTLY_CRON = "0 3 * * *"
+
+
+def stored_tables() -> list[Table]:
+    """Every table of the store, in the order in which the night makes them."""
+    return [
+        *RULE_TABLES.values(),
+        *REFERENCE_TABLES.values(),
+        shipments.staged_shipments(),
+        QUARANTINE,
+        INPUT_FILES,
+        CARGOES,
+        VERDICTS,
+        *SQL_MARTS,
+    ]
+
+
+def build_defs(settings: Settings) -> dg.Definitions:
+    """Assets, checks, job and schedule for these settings."""
+    tables = stored_tables()
+    nightly = dg.define_asset_job(
+        NIGHTLY,
+        selection=dg.AssetSelection.all(),
+        config={"loggers": {"console": {}}},
+        description="The whole graph, from landing to the published warehouse, in one process.",
+    )
+    return dg.Definitions(
+        assets=[
+            *law.ASSETS,
+            *shipments.build_assets(),
+            *judging.build_assets(settings),
+            *marts.build_assets(tables),
+            *release.build_assets(tables),
+        ],
+        jobs=[nightly],
+        schedules=[
+            dg.ScheduleDefinition(
+                name=NIGHTLY, job=nightly, cron_schedule=NIGHTLY_CRON, execution_timezone="UTC"
+            )
+        ],
+        resources={"settings": _night(settings)},
+        executor=dg.in_process_executor,
+        loggers={"console": progress_logger},
+    )
+
+
+def _night(settings: Settings) -> dg.ResourceDefinition:
+    @dg.resource(description="Folders and switches of the night; holds the lock that keeps two nights apart.")
+    def night(_: dg.InitResourceContext) -> Iterator[Settings]:
+        with night_lock(settings):
+            yield settings
+
+    return night
+
+
+defs = build_defs(Settings.from_environment())

@@ -1,0 +1,52 @@
+"""What a person sees while a night runs.
+
+Here: the logger that turns Dagster's events into one line per table.
+Add here: another event that people wait for.
+Keep out: results; those are read from the warehouse.
+"""
+
+import logging
+import sys
+import time
+
+import dagster as dg
+
+
+class _ProgressHandler(logging.Handler):
+    """One line per table and failure on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
+        line = _line(event) if event is not None else None
+        if line is not None:
+            print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+
+def _line(event: dg.DagsterEvent) -> str | None:
+    if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
+        materialization = event.step_materialization_data.materialization
+        rows = materialization.metadata.get("dagster/row_count") or materialization.metadata.get("rows")
+        counted = f"{rows.value:,} rows" if rows is not None else ""
+        return f"{'.'.join(event.asset_key.path):45} {counted}"
+    if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        if not check.passed:
+            where = f"{'.'.join(check.asset_key.path)}: {check.check_name}"
+            return f"  {check.severity.value:5} {where}: {check.metadata['rows failed'].value:,} of {check.metadata['rows checked'].value:,}"
+    if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+        error = event.step_failure_data.user_failure_data or event.step_failure_data.error
+        reason = getattr(error, "description", None) or getattr(error, "message", "")
+        return f"FAILED {event.step_key}: {reason}".strip()
+    return None
+
+
+@dg.logger(description="One line per table.")
+def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
+    """The console logger of every job: short lines instead of Dagster's debug log."""
+    logger = logging.Logger("plimsoll", level=logging.DEBUG)
+    logger.addHandler(_ProgressHandler())
+    return logger

@@ -1,0 +1,6 @@
+"""Texts and pages that people read.
+
+Here: one module per text: how a verdict came about, which rules are in force on a day.
+Add here: another text, as a function from frames to a string.
+Keep out: reading and writing files, printing, Dagster, and every decision (see `pipelines.transforms`).
+"""

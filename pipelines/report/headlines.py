@@ -1,0 +1,79 @@
+"""The tables that end a night on the terminal.
+
+Here: which cookbook queries are shown, and the words around them.
+Add here: a headline, as a query of `sql/cookbook` and its title.
+Keep out: SQL, and how the warehouse is opened.
+"""
+
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pipelines.settings import REPOSITORY
+from pipelines.warehouse import duck
+
+COOKBOOK_FOLDER = REPOSITORY / "sql" / "cookbook"
+HEADLINES = {
+    "what_did_japan_pay": "Russian crude imported by Japan, by cargo and regime",
+    "enforcement_cases": "Published price-cap cases, judged",
+    "verdict_counts": "Verdicts by evidence",
+}
+CIF_NOTE = (
+    "Customs values are CIF: freight and insurance are in them, and the caps are on the oil without. "
+    "A customs value above the cap is therefore a flag, not a finding; the price range behind each verdict "
+    "starts at the customs value less the dearest published freight. An exemption holds at any price. "
+    "USD above the cap is counted at the customs value, so it is the most it can be."
+)
+
+
+def show_headlines(warehouse: Path, console: Console) -> None:
+    """Prints the headline tables of a published warehouse."""
+    with duck.read_only(warehouse) as connection:
+        for name, title in HEADLINES.items():
+            sql = (COOKBOOK_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+            console.print()
+            console.print(rich_table(duck.query(connection, sql), title))
+            if name == "what_did_japan_pay":
+                console.print(CIF_NOTE, style="dim")
+
+
+def show_quality(warehouse: Path, console: Console) -> None:
+    """Prints the data-quality summary of a published warehouse."""
+    with duck.read_only(warehouse) as connection:
+        counts = duck.query(
+            connection,
+            "SELECT count(*) AS checks, count(*) FILTER (is_passed) AS passed FROM quality.check_results",
+        )
+        failed = duck.query(connection, (COOKBOOK_FOLDER / "failed_checks.sql").read_text(encoding="utf-8"))
+    console.print()
+    console.print(f"Data quality: {counts['passed'].item()} of {counts['checks'].item()} checks passed.")
+    if failed.height:
+        console.print(rich_table(failed, "Checks that failed"))
+
+
+def rich_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
+    """A frame as a table for the terminal: numbers to the right with thousands separators, empty for null."""
+    table = RichTable(title=title, title_justify="left", header_style="bold")
+    for name, dtype in frame.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.2f}"
+        case list():
+            return ";".join(str(item) for item in value)
+        case _:
+            return str(value)

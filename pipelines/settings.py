@@ -1,0 +1,57 @@
+"""Where things are and how a night runs: the environment read once into one typed object.
+
+Here: `Settings`, each with the environment variable that changes it.
+Add here: a setting, with a default that works on a fresh clone.
+Keep out: secrets (sources read theirs where they use them, and never show them), and anything that is law.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Folders and switches of a night. `PLIMSOLL_HOME` moves all working folders; the rest follows from it."""
+
+    home: Path
+    as_of: dt.date | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Settings of this process. Raises `ValueError` in plain words for a value that cannot be used."""
+        as_of = environment.get("PLIMSOLL_AS_OF")
+        try:
+            day = dt.date.fromisoformat(as_of) if as_of else None
+        except ValueError as error:
+            raise ValueError(f"PLIMSOLL_AS_OF is {as_of!r}; write a day as YYYY-MM-DD.") from error
+        return cls(home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data"), as_of=day)
+
+    @property
+    def shipments_folder(self) -> Path:
+        """Where users put their shipments files."""
+        return self.home / "landing" / "shipments"
+
+    @property
+    def warehouse_folder(self) -> Path:
+        """Where the published file lives."""
+        return self.home / "warehouse"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The published DuckDB file."""
+        return self.warehouse_folder / "warehouse.duckdb"
+
+    @property
+    def store_folder(self) -> Path:
+        """Parquet files between assets."""
+        return self.warehouse_folder / "tables"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's history."""
+        return self.home / "dagster_home"

@@ -1,0 +1,97 @@
+"""The folder where users put their shipments files.
+
+Here: reading all files of the folder into accepted rows, quarantined rows and a list of files.
+Add here: another rule on how files of one folder go together.
+Keep out: how one file is read (`pipelines.sources.shipments_file`).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.quality import INPUT_FILES
+from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.table import Column, Table
+from pipelines.sources.shipments_file import InputFileError, read_shipments
+
+FILE_COLUMN = Column("file", pl.String(), "file the row comes from", required=True)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What the folder held: rows with their `file`, rows set aside, and the files themselves."""
+
+    accepted: pl.DataFrame
+    quarantine: pl.DataFrame
+    files: pl.DataFrame
+
+
+def read_folder(folder: Path, table: Table) -> Landing:
+    """Reads every file of a folder in order of name; a folder that is missing is empty.
+
+    The same bytes are read once. An id that an earlier file has already is set aside: which row is right
+    cannot be known. A file that cannot be read is listed as refused and does not stop the others.
+    """
+    accepted = [pl.DataFrame(schema={FILE_COLUMN.name: FILE_COLUMN.dtype, **table.polars_schema()})]
+    quarantine = [QUARANTINE.empty()]
+    files: list[dict[str, object]] = []
+    hashes: set[str] = set()
+    for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        entry: dict[str, object] = {
+            "file": path.name,
+            "sha256": digest,
+            "outcome": "repeated",
+            "message": None,
+        }
+        entry |= {"rows_read": 0, "rows_accepted": 0, "rows_quarantined": 0, "ignored_columns": None}
+        files.append(entry)
+        if digest in hashes:
+            continue
+        hashes.add(digest)
+        try:
+            intake = read_shipments(path, table)
+        except InputFileError as error:
+            entry |= {"outcome": "refused", "message": str(error)}
+            continue
+        seen = pl.concat(accepted)["shipment_id"]
+        is_repeated = intake.accepted["shipment_id"].is_in(seen.implode())
+        accepted.append(
+            intake.accepted.filter(~is_repeated).select(pl.lit(path.name).alias("file"), pl.all())
+        )
+        numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
+        repeated = _set_aside(numbered.filter(is_repeated), path.name)
+        quarantine += [intake.rejected, repeated]
+        entry |= {
+            "outcome": "read",
+            "rows_read": intake.rows_read,
+            "rows_accepted": accepted[-1].height,
+            "rows_quarantined": intake.rejected.height + repeated.height,
+            "ignored_columns": ";".join(intake.ignored_columns) or None,
+        }
+    return Landing(
+        pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema())
+    )
+
+
+def _set_aside(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+    cells = rows.drop("row_number").iter_rows()
+    lines = [",".join("" if cell is None else str(cell) for cell in row) for row in cells]
+    return QUARANTINE.conform(
+        rows.select(
+            file=pl.lit(file),
+            row_number="row_number",
+            shipment_id="shipment_id",
+            column=pl.lit("shipment_id"),
+            check=pl.lit("unique_across_files"),
+            message=pl.concat_str(
+                pl.lit("shipment_id "),
+                "shipment_id",
+                pl.lit(" stands in an earlier file too: give it an id of its own."),
+            ),
+            raw_value="shipment_id",
+            raw_row=pl.Series(lines, dtype=pl.String),
+        )
+    )

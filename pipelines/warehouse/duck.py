@@ -1,0 +1,105 @@
+"""The one module that crosses between DuckDB and Polars.
+
+Here: opening DuckDB safely, running SQL over the Parquet store, building the file that people query.
+Add here: anything else that needs both; the calls for conversion differ between DuckDB versions.
+Keep out: SQL that answers a question (`sql/`) and the publishing of the file (publish).
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from pipelines.contracts.table import Table
+from pipelines.warehouse.store import Store
+
+SCHEMAS = ("reference", "staging", "marts", "quality")
+# Read by DuckDB 1.4 and later, also when a newer DuckDB writes the file.
+STORAGE_VERSION = "v1.4.0"
+
+
+@contextmanager
+def memory() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty DuckDB in memory, closed at the end."""
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+    finally:
+        connection.close()
+
+
+@contextmanager
+def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A published file, opened so that it can neither be written nor used to reach other files."""
+    connection = duckdb.connect(str(file), read_only=True)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
+    """The result of one query as a Polars frame."""
+    return connection.sql(sql).pl()
+
+
+def query_with(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]) -> pl.DataFrame:
+    """The result of one query with `?` parameters, as a Polars frame."""
+    return connection.sql(sql, params=parameters).pl()
+
+
+def select(sql: str, tables: Iterable[Table], store: Store) -> pl.DataFrame:
+    """The result of a query over stored tables, named as in the warehouse (`marts.shipment_verdicts`)."""
+    with memory() as connection:
+        for schema in SCHEMAS:
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for table in tables:
+            path = str(store.path(table)).replace("'", "''")
+            connection.execute(
+                f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')"
+            )
+        return query(connection, sql)
+
+
+def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Store) -> dict[str, int]:
+    """Writes a new DuckDB file with all tables, comments and macros; returns the rows of each table.
+
+    Raises `duckdb.Error` if a row breaks a constraint, and `RuntimeError` if a table does not hold what was stored.
+    """
+    rows: dict[str, int] = {}
+    with memory() as connection:
+        path = str(file).replace("'", "''")
+        connection.execute(f"ATTACH '{path}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
+        connection.execute("USE warehouse")
+        for schema in SCHEMAS:
+            connection.execute(f"CREATE SCHEMA {schema}")
+        for table in tables:
+            rows[f"{table.schema}.{table.name}"] = _load(connection, table, store)
+        for macro in macros:
+            connection.execute(macro)
+        connection.execute("CHECKPOINT warehouse")
+        connection.execute("USE memory")
+        connection.execute("DETACH warehouse")
+    return rows
+
+
+def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> int:
+    connection.execute(table.duckdb_ddl())
+    name = f'"{table.schema}"."{table.name}"'
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    connection.execute(
+        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [str(store.path(table))]
+    )
+    for comment in table.duckdb_comments():
+        connection.execute(comment)
+    counted = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    stored = store.scan(table).select(pl.len()).collect().item()
+    if counted is None or counted[0] != stored:
+        raise RuntimeError(f"{table.schema}.{table.name} holds {counted} rows, {stored} were stored.")
+    return int(stored)
