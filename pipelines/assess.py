@@ -107,7 +107,7 @@ def write_verdicts(result: Assessment, out: Path) -> None:
 
 
 def write_rejected(result: Assessment, out: Path) -> Path | None:
-    """Writes rejected rows beside `out` with the suffix .rejected.csv; a list of an earlier run is removed."""
+    """Writes rejected rows beside `out` as `.rejected.csv`; the list of an earlier run is removed."""
     file = out.with_suffix(".rejected.csv")
     if result.rejected.height == 0:
         file.unlink(missing_ok=True)

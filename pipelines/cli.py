@@ -41,9 +41,7 @@ def main() -> None:
 @app.command(epilog="Example: plimsoll nightly --offline")
 def nightly(
     as_of: AsOf = None,
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Use what is on this machine; fetch nothing.")
-    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Use what is on this machine; fetch nothing.")] = False,
 ) -> None:
     """Build and publish the warehouse: the whole graph in one process.
 
@@ -84,9 +82,7 @@ def nightly(
     console = Console(width=None if sys.stdout.isatty() else 160)
     show_headlines(settings.warehouse_file, console)
     show_quality(settings.warehouse_file, console)
-    console.print(
-        f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui"
-    )
+    console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
 
 
 @app.command(epilog="Example: plimsoll assess cargoes.csv --out verdicts.csv --regime US --regime EU")
@@ -135,9 +131,7 @@ def assess(
 
 @app.command(epilog="Example: plimsoll explain JP-CUSTOMS-2023-02 --regime US")
 def explain(
-    shipment_id: Annotated[
-        str, typer.Argument(metavar="SHIPMENT_ID", help="Id of a cargo in the warehouse.")
-    ],
+    shipment_id: Annotated[str, typer.Argument(metavar="SHIPMENT_ID", help="Id of a cargo in the warehouse.")],
     regime: Regimes = None,
 ) -> None:
     """Show step by step how a verdict came about, with the instrument and the source of each step."""
@@ -151,9 +145,7 @@ def explain(
 
     settings = _settings()
     with duck.read_only(_warehouse(settings)) as connection:
-        found = duck.query_with(
-            connection, "SELECT * FROM staging.cargoes WHERE shipment_id = ?", [shipment_id]
-        )
+        found = duck.query_with(connection, "SELECT * FROM staging.cargoes WHERE shipment_id = ?", [shipment_id])
         known_on = duck.query(connection, "SELECT known_on FROM quality.releases")["known_on"].item()
     if found.height == 0:
         _fail(
@@ -169,14 +161,12 @@ def explain(
 
 @app.command(epilog="Example: plimsoll rules --on 2026-02-01")
 def rules(
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="DATE", help="Day to look at; today if left out.")
-    ] = None,
+    on: Annotated[str | None, typer.Option("--on", metavar="DATE", help="Day to look at; today if left out.")] = None,
     as_of: AsOf = None,
 ) -> None:
     """The caps, transitions and exemptions in force on a day, as known on a day."""
     from pipelines.report import rules_in_force
-    from pipelines.rules.rulebook import RuleError, Rulebook
+    from pipelines.rules.rulebook import Rulebook, RuleError
 
     day = _day(on, "--on") or dt.datetime.now(dt.UTC).date()
     try:
@@ -186,13 +176,9 @@ def rules(
     print(rules_in_force.rules_in_force(book, day))
 
 
-@app.command(
-    epilog='Example: plimsoll sql "SELECT verdict, count(*) FROM marts.shipment_verdicts GROUP BY ALL"'
-)
+@app.command(epilog='Example: plimsoll sql "SELECT verdict, count(*) FROM marts.shipment_verdicts GROUP BY ALL"')
 def sql(
-    query: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="One query; without it a shell opens.")
-    ] = None,
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="One query; without it a shell opens.")] = None,
 ) -> None:
     """Query the published warehouse, read-only."""
     from pipelines.warehouse import shell

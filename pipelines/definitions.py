@@ -58,9 +58,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         ],
         jobs=[nightly],
         schedules=[
-            dg.ScheduleDefinition(
-                name=NIGHTLY, job=nightly, cron_schedule=NIGHTLY_CRON, execution_timezone="UTC"
-            )
+            dg.ScheduleDefinition(name=NIGHTLY, job=nightly, cron_schedule=NIGHTLY_CRON, execution_timezone="UTC")
         ],
         resources={"settings": _night(settings)},
         executor=dg.in_process_executor,

@@ -35,8 +35,9 @@ def _line(event: dg.DagsterEvent) -> str | None:
     if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data
         if not check.passed:
+            failed, looked_at = (check.metadata[name].value for name in ("rows failed", "rows checked"))
             where = f"{'.'.join(check.asset_key.path)}: {check.check_name}"
-            return f"  {check.severity.value:5} {where}: {check.metadata['rows failed'].value:,} of {check.metadata['rows checked'].value:,}"
+            return f"  {check.severity.value:5} {where}: {failed:,} of {looked_at:,}"
     if event.event_type == dg.DagsterEventType.STEP_FAILURE:
         error = event.step_failure_data.user_failure_data or event.step_failure_data.error
         reason = getattr(error, "description", None) or getattr(error, "message", "")
@@ -44,7 +45,7 @@ def _line(event: dg.DagsterEvent) -> str | None:
     return None
 
 
-@dg.logger(description="One line per table.")
+@dg.logger({}, description="One line per table.")
 def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """The console logger of every job: short lines instead of Dagster's debug log."""
     logger = logging.Logger("plimsoll", level=logging.DEBUG)

@@ -59,9 +59,7 @@ def _every_cargo_judged(book_of: Settings, verdicts: pl.DataFrame, store: Store)
 
 def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
     unknown = verdicts.filter(pl.col("verdict").is_in(["indeterminate", "unpriced"]))
-    return Finding(
-        verdicts.height, unknown.height, unknown.select("shipment_id", "regime", "verdict", "reason")
-    )
+    return Finding(verdicts.height, unknown.height, unknown.select("shipment_id", "regime", "verdict", "reason"))
 
 
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -8,6 +8,7 @@ Keep out: how the file is built and replaced (`pipelines.warehouse.publish`).
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -35,11 +36,9 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
         deps=[asset_key(table) for table in tables],
         group_name="release",
         kinds={"duckdb"},
-        description="The published DuckDB file: built aside from all tables, checked, and renamed into place.",
+        description="The published DuckDB file: built aside from all tables, checked, then renamed.",
     )
-    def warehouse(
-        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> dg.MaterializeResult:
+    def warehouse(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         store = Store(settings.store_folder)
         results = pl.concat(pl.read_parquet(check_results_file(table, store)) for table in tables)
         release = _release(context.run.run_id, settings, store)
@@ -59,7 +58,7 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
     return [warehouse]
 
 
-def _release(run_id: str, settings: Settings, store: Store) -> dict:  # type: ignore[type-arg]
+def _release(run_id: str, settings: Settings, store: Store) -> dict[str, Any]:
     def rows(table: Table) -> int:
         return int(store.scan(table).select(pl.len()).collect().item())
 

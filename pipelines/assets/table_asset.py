@@ -67,13 +67,11 @@ def table_assets(
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
-    compute: settings and store to a frame per table name. tables: the tables, with checks beside their contract.
+    compute: settings and store to a frame per table name. tables: the tables, with checks beside the contract.
     """
     checks = {
         table: [contract_check(table), *more]
-        for table, more in (
-            tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables)
-        )
+        for table, more in (tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables))
     }
 
     @dg.multi_asset(
@@ -103,15 +101,13 @@ def table_assets(
     def assets(settings: dg.ResourceParam[Settings]) -> Iterator[dg.MaterializeResult]:
         store = Store(settings.store_folder)
         frames = compute(settings, store)
-        for table in checks:
-            yield _materialise(table, frames[table.name], checks[table], store)
+        for table, table_checks in checks.items():
+            yield _materialise(table, frames[table.name], table_checks, store)
 
     return assets
 
 
-def _materialise(
-    table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], store: Store
-) -> dg.MaterializeResult:
+def _materialise(table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], store: Store) -> dg.MaterializeResult:
     try:
         frame = table.conform(frame)
     except ContractError as error:
@@ -178,9 +174,7 @@ def _check_result(table: Table, check: TableCheck, finding: Finding) -> dg.Asset
 
 def _table(frame: pl.DataFrame) -> dg.MetadataValue:
     columns = [dg.TableColumn(name, type="string") for name in frame.columns]
-    text = [
-        {name: "" if value is None else str(value) for name, value in row.items()} for row in frame.to_dicts()
-    ]
+    text = [{name: "" if value is None else str(value) for name, value in row.items()} for row in frame.to_dicts()]
     return dg.MetadataValue.table([dg.TableRecord(row) for row in text], schema=dg.TableSchema(columns))
 
 

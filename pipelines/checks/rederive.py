@@ -121,9 +121,7 @@ class Rederiver:
 
     rulebook: dict[str, Rows]
     reference: dict[str, Rows]
-    _caps_of_day: dict[tuple[str, str, dt.date], list[tuple[Row | None, str]]] = field(
-        default_factory=dict, repr=False
-    )
+    _caps_of_day: dict[tuple[str, str, dt.date], list[tuple[Row | None, str]]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, book: Rulebook, reference: ReferenceFrames) -> "Rederiver":
@@ -253,9 +251,7 @@ class Rederiver:
         points = self._points("freight")
         points = [p for p in points if p["destination_country"] == shipment["destination_country"]] or points
         loading = shipment["loading_date"]
-        near = [
-            p for p in points if p["first_date"] - FREIGHT_REACH <= loading <= p["last_date"] + FREIGHT_REACH
-        ]
+        near = [p for p in points if p["first_date"] - FREIGHT_REACH <= loading <= p["last_date"] + FREIGHT_REACH]
         return max(map(_upper, near or points), default=math.inf)
 
     def _points(self, component: str) -> Rows:
@@ -470,16 +466,12 @@ class Rederiver:
         licences, open_licences = self._licences(case, loading, discharge, covers)
         if licences:
             return {max(licences, key=lambda pair: pair[0]["valid_from"])[1]}
-        reaching = [
-            (rule, is_open) for rule, is_open in case.transitions if _in_force([rule], loading, discharge)
-        ]
+        reaching = [(rule, is_open) for rule, is_open in case.transitions if _in_force([rule], loading, discharge)]
         wind_downs = [(rule, is_open) for rule, is_open in reaching if rule["kind"] == "wind_down"]
         if named := _latest(rule for rule, is_open in wind_downs if not is_open):
             return {Outcome("exempt", named["confidence"], transition_id=named["id"])}
         open_exemptions = [*open_licences]
-        open_exemptions += [
-            Outcome("exempt", rule["confidence"], transition_id=rule["id"]) for rule, _ in wind_downs
-        ]
+        open_exemptions += [Outcome("exempt", rule["confidence"], transition_id=rule["id"]) for rule, _ in wind_downs]
         parts = [case.class_confidence, cap_confidence]
         if loading < case.first_cap_day and not case.has_start_rule:
             parts.append("unverified")  # J-10

@@ -49,12 +49,8 @@ CARGOES = Table(
         Column("discharge_last", pl.Date(), "last possible day of discharge; empty: not known"),
         Column("hs_code", pl.String(), "HS, CN or HTSUS code, digits only", required=True),
         Column("grade", pl.String(), "grade as declared"),
-        Column(
-            "grade_key", pl.String(), "grade for comparisons: canonical name without case and punctuation"
-        ),
-        Column(
-            "origin_country", pl.String(), "country of origin of the oil, ISO 3166 alpha-2", required=True
-        ),
+        Column("grade_key", pl.String(), "grade for comparisons: canonical name without case and punctuation"),
+        Column("origin_country", pl.String(), "country of origin of the oil, ISO 3166 alpha-2", required=True),
         Column("origin_project", pl.String(), "project as declared"),
         Column("project_key", pl.String(), "project for comparisons: without case and punctuation"),
         Column("loading_port", pl.String(), "UN/LOCODE"),
@@ -120,9 +116,7 @@ VERDICTS = Table(
             required=True,
             allowed=("declared", "inferred", "assumed"),
         ),
-        Column(
-            "verdict", pl.String(), "the answer; see the methodology", required=True, allowed=VERDICT_VALUES
-        ),
+        Column("verdict", pl.String(), "the answer; see the methodology", required=True, allowed=VERDICT_VALUES),
         Column(
             "product_class",
             pl.String(),

@@ -27,14 +27,12 @@ def read_table(path: Path, table: Table) -> pl.DataFrame:
         raise DataFileError(f"{path.name}: cannot be read ({error}); restore the file.") from error
     names = [column.name for column in table.columns]
     if raw.columns != names:
-        raise DataFileError(
-            f"{path.name}: the header must be {','.join(names)}; it is {','.join(raw.columns)}."
-        )
+        raise DataFileError(f"{path.name}: the header must be {','.join(names)}; it is {','.join(raw.columns)}.")
     typed = raw.with_columns(_typed(column.name, column.dtype) for column in table.columns)
     problems = []
     for column in table.columns:
         lost = pl.select(row=raw[column.name].is_not_null() & typed[column.name].is_null())["row"].arg_true()
-        empty = raw[column.name].is_null().arg_true() if column.required else []
+        empty = raw[column.name].is_null().arg_true().to_list() if column.required else []
         problems += [
             f"{path.name}, row {i + 2}, column {column.name}: {raw[column.name][i]!r} is not a {column.dtype}."
             for i in lost

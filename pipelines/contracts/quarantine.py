@@ -26,12 +26,8 @@ QUARANTINE = Table(
         Column("shipment_id", pl.String(), "shipment id as it stands in the row, where it can be told"),
         Column("column", pl.String(), "column at fault; several are separated by ;"),
         Column("check", pl.String(), "check that failed; several are separated by ;", required=True),
-        Column(
-            "message", pl.String(), "what is wrong and what to do; several are separated by ;", required=True
-        ),
-        Column(
-            "raw_value", pl.String(), "value at fault as it stands in the file; several are separated by ;"
-        ),
+        Column("message", pl.String(), "what is wrong and what to do; several are separated by ;", required=True),
+        Column("raw_value", pl.String(), "value at fault as it stands in the file; several are separated by ;"),
         Column("raw_row", pl.String(), "the whole row as one line of CSV", required=True),
     ),
 )

@@ -51,9 +51,7 @@ GRADES = Table(
         ),
         Column("origin_note", pl.String(), "where it comes from"),
         Column("density_t_per_m3", pl.Float64(), "density", unit="t/m3", above=0),
-        Column(
-            "bbl_per_t", pl.Float64(), "barrels per tonne where no density is given", unit="bbl/t", above=0
-        ),
+        Column("bbl_per_t", pl.Float64(), "barrels per tonne where no density is given", unit="bbl/t", above=0),
         Column("range_pct", pl.Float64(), "bbl_per_t holds within plus and minus this", unit="%", at_least=0),
         Column("hs_prefixes", pl.String(), "codes that mean this product, separated by ;"),
         Column(
@@ -89,12 +87,8 @@ UNITS = Table(
     columns=(
         Column("unit", pl.String(), "unit code", required=True),
         Column("meaning", pl.String(), "the unit in words", required=True),
-        Column(
-            "bbl_per_unit", pl.Float64(), "barrels in one unit; empty for units of mass", unit="bbl", above=0
-        ),
-        Column(
-            "t_per_unit", pl.Float64(), "tonnes in one unit; empty for units of volume", unit="t", above=0
-        ),
+        Column("bbl_per_unit", pl.Float64(), "barrels in one unit; empty for units of mass", unit="bbl", above=0),
+        Column("t_per_unit", pl.Float64(), "tonnes in one unit; empty for units of volume", unit="t", above=0),
         _SOURCE,
     ),
 )
@@ -227,9 +221,7 @@ ENFORCEMENT_CASES = Table(
         Column("price_high_usd_per_bbl", pl.Float64(), "upper bound, where stated", unit="USD/bbl", above=0),
         Column("price_wording", pl.String(), "the price in the words of the release", required=True),
         Column("nexus", pl.String(), "regimes, separated by ;", required=True),
-        Column(
-            "confidence", pl.String(), "verified, or derived", required=True, allowed=("verified", "derived")
-        ),
+        Column("confidence", pl.String(), "verified, or derived", required=True, allowed=("verified", "derived")),
         _SOURCE,
         _NOTE,
     ),

@@ -21,18 +21,12 @@ _CONFIDENCE = Column(
     required=True,
     allowed=CONFIDENCE,
 )
-_INSTRUMENT = Column(
-    "instrument", pl.String(), "the legal instrument, as a lawyer would cite it", required=True
-)
-_PUBLISHED = Column(
-    "published_on", pl.Date(), "day the rule became known; --as-of filters on it", required=True
-)
+_INSTRUMENT = Column("instrument", pl.String(), "the legal instrument, as a lawyer would cite it", required=True)
+_PUBLISHED = Column("published_on", pl.Date(), "day the rule became known; --as-of filters on it", required=True)
 _NOTE = Column("note", pl.String(), "what a reader must know about the row")
 _REGIME = Column("regime", pl.String(), "regime code", required=True, pattern=REGIME)
 _ID = Column("id", pl.String(), "id of the rule", required=True)
-_SERIES = Column(
-    "series", pl.String(), "rules that renew or replace each other share a series", required=True
-)
+_SERIES = Column("series", pl.String(), "rules that renew or replace each other share a series", required=True)
 _VALID_FROM = Column("valid_from", pl.Date(), "first day of the window", required=True)
 _VALID_TO = Column("valid_to", pl.Date(), "first day after the window; empty: open")
 
@@ -43,9 +37,7 @@ SOURCES = Table(
     key=("id",),
     columns=(
         Column("id", pl.String(), "id cited in the column source of the rule tables", required=True),
-        Column(
-            "kind", pl.String(), "primary, law firm, news, mirror, or how the row was reached", required=True
-        ),
+        Column("kind", pl.String(), "primary, law firm, news, mirror, or how the row was reached", required=True),
         Column("reference", pl.String(), "where it can be read", required=True),
     ),
 )
@@ -61,9 +53,7 @@ REGIMES = Table(
         Column("destination_nexus", pl.String(), "destination country that always brings this regime"),
         Column("class_list", pl.String(), "list of product codes that is looked up first", required=True),
         Column("fallback_class_list", pl.String(), "list for full codes that the first one does not hold"),
-        Column(
-            "unlisted_class", pl.String(), "class of a full code that no list holds", allowed=PRODUCT_CLASSES
-        ),
+        Column("unlisted_class", pl.String(), "class of a full code that no list holds", allowed=PRODUCT_CLASSES),
         Column(
             "class_confidence",
             pl.String(),
@@ -86,14 +76,10 @@ PRICE_CAPS = Table(
         _SERIES,
         _REGIME,
         Column("product_class", pl.String(), "class the cap is for", required=True, allowed=PRODUCT_CLASSES),
-        Column(
-            "cap_usd_per_bbl", pl.Float64(), "cap, USD per barrel", unit="USD/bbl", required=True, above=0
-        ),
+        Column("cap_usd_per_bbl", pl.Float64(), "cap, USD per barrel", unit="USD/bbl", required=True, above=0),
         _VALID_FROM,
         _VALID_TO,
-        Column(
-            "certain_from", pl.Date(), "first day on which the level binds beyond doubt; empty: valid_from"
-        ),
+        Column("certain_from", pl.Date(), "first day on which the level binds beyond doubt; empty: valid_from"),
         Column(
             "start_doubt",
             pl.String(),
@@ -180,9 +166,7 @@ EXEMPTIONS = Table(
         Column("destination_country", pl.String(), "destination it is limited to"),
         Column("destination_excluded", pl.String(), "destination it leaves out"),
         Column("origin_project", pl.String(), "project it is limited to"),
-        Column(
-            "grade", pl.String(), "grade it is limited to; with a project: counts where the project is empty"
-        ),
+        Column("grade", pl.String(), "grade it is limited to; with a project: counts where the project is empty"),
         Column("loaded_before", pl.Date(), "loaded before this day"),
         _VALID_FROM,
         _VALID_TO,

@@ -33,9 +33,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
         columns=(
             Column("shipment_id", pl.String(), "id of the shipment, unique in the file", required=True),
             Column("contract_date", pl.Date(), "day the sale contract was concluded"),
-            Column(
-                "loading_date", pl.Date(), "day of loading: the date of the bill of lading", required=True
-            ),
+            Column("loading_date", pl.Date(), "day of loading: the date of the bill of lading", required=True),
             Column("discharge_date", pl.Date(), "day of discharge"),
             Column(
                 "hs_code",
@@ -94,9 +92,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 above=0,
             ),
             Column("quantity_unit", pl.String(), "unit of the quantity", required=True, allowed=tuple(units)),
-            Column(
-                "value", pl.Float64(), "total invoice value (empty: not priced)", unit="currency", above=0
-            ),
+            Column("value", pl.Float64(), "total invoice value (empty: not priced)", unit="currency", above=0),
             Column(
                 "currency",
                 pl.String(),
@@ -109,9 +105,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 "delivery term of the price (FOB where the file does not say)",
                 allowed=tuple(incoterms),
             ),
-            Column(
-                "freight_cost", pl.Float64(), "freight contained in the value", unit="currency", at_least=0
-            ),
+            Column("freight_cost", pl.Float64(), "freight contained in the value", unit="currency", at_least=0),
             Column(
                 "insurance_cost",
                 pl.Float64(),

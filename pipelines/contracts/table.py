@@ -105,9 +105,7 @@ class Table:
 
         return pa.DataFrameSchema(
             {
-                column.name: pa.Column(
-                    column.dtype, nullable=not column.required, checks=_value_checks(column)
-                )
+                column.name: pa.Column(column.dtype, nullable=not column.required, checks=_value_checks(column))
                 for column in self.columns
             },
             checks=[row_check(check) for check in self.checks],
@@ -125,9 +123,7 @@ class Table:
         import pandera.errors
 
         if not isinstance(df, pl.DataFrame):
-            raise TypeError(
-                f"{self.schema}.{self.name}: checks need a pl.DataFrame, not a {type(df).__name__}."
-            )
+            raise TypeError(f"{self.schema}.{self.name}: checks need a pl.DataFrame, not a {type(df).__name__}.")
         try:
             self.pandera_schema().validate(df, lazy=True)
         except pandera.errors.SchemaErrors as error:
@@ -174,9 +170,7 @@ def _value_checks(column: Column) -> list["pa.Check"]:
 
     checks = []
     if column.dtype.is_float():
-        checks.append(
-            pa.Check(lambda data: data.lazyframe.select(pl.col(data.key).is_finite()), error="finite")
-        )
+        checks.append(pa.Check(lambda data: data.lazyframe.select(pl.col(data.key).is_finite()), error="finite"))
     if column.above is not None:
         checks.append(pa.Check.gt(column.above, error="above"))
     if column.at_least is not None:

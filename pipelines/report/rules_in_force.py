@@ -98,9 +98,7 @@ def expiring(book: Rulebook, on: dt.date, within_days: int = SOON_DAYS) -> pl.Da
         .group_by("id", maintain_order=True)
         .agg(pl.col("followed_by").last())
     )
-    return ending.join(followers, on="id", how="left", maintain_order="left").sort(
-        "days_left", maintain_order=True
-    )
+    return ending.join(followers, on="id", how="left", maintain_order="left").sort("days_left", maintain_order=True)
 
 
 def unverified(book: Rulebook, on: dt.date) -> pl.DataFrame:
@@ -151,9 +149,7 @@ def _summary(rules: pl.DataFrame, ending: dict[str, dict[str, Any]]) -> list[str
         f"{rules.filter(pl.col('confidence') == 'conflict').height} in conflict",
         f"{rules.filter(pl.col('effect') == 'open').height} whose effect is open",
     ]
-    soon = [
-        f"{row['id']} ({row['subject']}), last day {last_day(row['valid_to'])}" for row in ending.values()
-    ]
+    soon = [f"{row['id']} ({row['subject']}), last day {last_day(row['valid_to'])}" for row in ending.values()]
     return labelled(
         [
             ("in force", listing(counts)),

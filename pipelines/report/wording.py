@@ -38,9 +38,7 @@ def table(rows: Sequence[Sequence[str]], indent: int = 2) -> list[str]:
     """Cells in aligned columns, one line a row."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
-        (
-            " " * indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        ).rstrip()
+        (" " * indent + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))).rstrip()
         for row in rows
     ]
 
@@ -84,3 +82,8 @@ def cap_level(cap_usd_per_bbl: float) -> str:
 def listing(parts: Sequence[str], word: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     return f" {word} ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def cite(source: str) -> str:
+    """Source ids separated by `;` as a citation, resolved at the end of the text."""
+    return f"[{', '.join(source.split(';'))}]"

@@ -168,7 +168,7 @@ class Law:
 
     @cached_property
     def date_rules(self) -> pl.DataFrame:
-        """Transitions and loaded-by licences: rules that look at the loading, level and contract day, a row per class."""
+        """Transitions and loaded-by licences: rules on the loading, level and contract day, a row per class."""
         caps = {row["id"]: row for row in self.book.price_caps.to_dicts()}
         rows: list[Row] = []
         by_dates = self.exemptions.filter(pl.col("coverage") == "discharge_in_window")
@@ -191,9 +191,7 @@ class Law:
                     "loaded_before_era": self.era(row["loaded_before"]),
                     "from_era": self.era(row["valid_from"]),
                     "to_era": self.era(row["valid_to"]),
-                    "contract_before_era": None
-                    if contract is None
-                    else bisect_right(self.contract_days, contract),
+                    "contract_before_era": None if contract is None else bisect_right(self.contract_days, contract),
                 }
                 for product_class in row["product_classes"].split(";")
             ]

@@ -8,7 +8,9 @@ Keep out: how rules meet cargoes (see `pipelines.rules.law` and `pipelines.trans
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -24,7 +26,10 @@ class RuleError(Exception):
 
 @dataclass(frozen=True)
 class Rulebook:
-    """The rule tables as frames of `pipelines.contracts.rules`, as known on `known_on` (None: all that is known)."""
+    """The rule tables as frames of `pipelines.contracts.rules`, one field per file of `data/rules`.
+
+    `known_on`: the day as of which they are shown; None: all that is known.
+    """
 
     sources: pl.DataFrame
     regimes: pl.DataFrame
@@ -39,7 +44,7 @@ class Rulebook:
     def load(cls, folder: Path = RULES_FOLDER) -> "Rulebook":
         """The rulebook of a folder. Raises `RuleError` with every problem found."""
         try:
-            frames = {
+            frames: dict[str, Any] = {
                 Path(name).stem: read_table(folder / name, table) for name, table in RULE_TABLES.items()
             }
         except DataFileError as error:
@@ -127,7 +132,7 @@ class Rulebook:
                 for row in levels
             ):
                 yield f"price_caps.csv, series {series}: one series, one regime and product class."
-            for earlier, later in zip(levels, levels[1:], strict=False):
+            for earlier, later in pairwise(levels):
                 if earlier["valid_to"] != later["valid_from"]:
                     yield (
                         f"price_caps.csv, series {series}: {earlier['id']} ends {earlier['valid_to']}, "

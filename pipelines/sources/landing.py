@@ -58,9 +58,7 @@ def read_folder(folder: Path, table: Table) -> Landing:
             continue
         seen = pl.concat(accepted)["shipment_id"]
         is_repeated = intake.accepted["shipment_id"].is_in(seen.implode())
-        accepted.append(
-            intake.accepted.filter(~is_repeated).select(pl.lit(path.name).alias("file"), pl.all())
-        )
+        accepted.append(intake.accepted.filter(~is_repeated).select(pl.lit(path.name).alias("file"), pl.all()))
         numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
         repeated = _set_aside(numbered.filter(is_repeated), path.name)
         quarantine += [intake.rejected, repeated]
@@ -71,9 +69,7 @@ def read_folder(folder: Path, table: Table) -> Landing:
             "rows_quarantined": intake.rejected.height + repeated.height,
             "ignored_columns": ";".join(intake.ignored_columns) or None,
         }
-    return Landing(
-        pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema())
-    )
+    return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
 
 
 def _set_aside(rows: pl.DataFrame, file: str) -> pl.DataFrame:

@@ -35,9 +35,7 @@ class Reference:
     @classmethod
     def load(cls, folder: Path = DATA_FOLDER) -> "Reference":
         """All shipped tables. Raises `DataFileError` naming file, row and column of what is wrong."""
-        return cls(
-            **{table.name: read_table(folder / name, table) for name, table in REFERENCE_TABLES.items()}
-        )
+        return cls(**{table.name: read_table(folder / name, table) for name, table in REFERENCE_TABLES.items()})
 
     def as_of(self, day: dt.date | None) -> "Reference":
         """The figures as known on `day`: a rate of a later day, and a figure published later, are invisible.

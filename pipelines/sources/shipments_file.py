@@ -103,9 +103,7 @@ def read_shipments(path: Path | str, table: Table) -> Intake:
         ) from error
     rows_read = raw.cells.height + len(raw.ragged)
     if rows_read == 0:
-        raise InputFileError(
-            f"{path.name}: there is a header but no row below it, add rows or export it again."
-        )
+        raise InputFileError(f"{path.name}: there is a header but no row below it, add rows or export it again.")
 
     typed, unparsed = _parse(raw.cells, raw.row_numbers, table)
     unreadable = pl.concat([raw.failures, unparsed]).unique(["row_number", "column"], maintain_order=True)
@@ -220,9 +218,7 @@ def _xlsx_rows(
     """The rows below the header as text. Adds to `failures` the cells that are not what they show."""
     from openpyxl.cell.cell import ERROR_CODES
 
-    contract = {
-        place: table.column(name) for place, name in enumerate(header) if name in table.polars_schema()
-    }
+    contract = {place: table.column(name) for place, name in enumerate(header) if name in table.polars_schema()}
     for row_number, values in enumerate(lines, start=2):
         cells = [_cell_text(value) for value in values]
         uncomputed = formulas.get(row_number, {})
@@ -303,9 +299,7 @@ def _read_parquet(path: Path, table: Table) -> _Cells:
                 not_whole = text.str.contains("[^0-9-]").fill_null(False)
                 failures += [(number, name, "number_in_text") for number in row_numbers.filter(not_whole)]
         elif text is None:
-            text = pl.Series(
-                [None if value is None else str(value) for value in series.to_list()], dtype=pl.String
-            )
+            text = pl.Series([None if value is None else str(value) for value in series.to_list()], dtype=pl.String)
         cells.append(text.alias(name))
     found = pl.DataFrame(failures, schema=_FAILURE, orient="row")
     return _Cells(header, pl.DataFrame(cells), row_numbers, [], found)
@@ -317,17 +311,13 @@ def _series_text(series: pl.Series) -> pl.Series | None:
     if dtype.is_float() or dtype.is_decimal():
         text = series.cast(pl.String)
         if text.str.contains("e", literal=True).any():
-            text = pl.Series(
-                [None if value is None else _plain_number(value) for value in series], dtype=pl.String
-            )
+            text = pl.Series([None if value is None else _plain_number(value) for value in series], dtype=pl.String)
         return text.str.replace(r"\.0+$", "")
     if isinstance(dtype, pl.Datetime):
         instant = pl.col(series.name)
         day = pl.when(instant.dt.time() == dt.time()).then(instant.dt.date().cast(pl.String))
         return series.to_frame().select(day.otherwise(instant.cast(pl.String))).to_series()
-    if dtype.is_integer() or isinstance(
-        dtype, (pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Boolean, pl.Null)
-    ):
+    if dtype.is_integer() or isinstance(dtype, (pl.String, pl.Categorical, pl.Enum, pl.Date, pl.Boolean, pl.Null)):
         return series.cast(pl.String)
     return None
 
@@ -343,9 +333,7 @@ def _header(file: str, names: Sequence[str], table: Table) -> list[str]:
         raise InputFileError(f"{file}: row 1 is blank, put the column names there.")
     header = [name or f"(column {number})" for number, name in enumerate(header, start=1)]
     if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputFileError(
-            f"{file}: the header names {', '.join(twice)} more than once, keep one column of each."
-        )
+        raise InputFileError(f"{file}: the header names {', '.join(twice)} more than once, keep one column of each.")
     missing = [column.name for column in table.columns if column.required and column.name not in header]
     if missing:
         spare = [name for name in header if name not in table.polars_schema()]
@@ -370,11 +358,7 @@ def _gather(header: list[str], rows: Iterator[Sequence[str | None]]) -> _Cells:
     while chunk := list(itertools.islice(rows, _CHUNK_ROWS)):
         places = [place for place, row in enumerate(chunk) if len(row) == len(header) and any(row)]
         if len(places) < len(chunk):
-            ragged += [
-                (first + place, row)
-                for place, row in enumerate(chunk)
-                if len(row) != len(header) and any(row)
-            ]
+            ragged += [(first + place, row) for place, row in enumerate(chunk) if len(row) != len(header) and any(row)]
         if places:
             columns = zip(*(chunk[place] for place in places), strict=True)
             chunks.append(pl.DataFrame(dict(zip(header, columns, strict=True)), schema=schema))
@@ -466,9 +450,7 @@ def _reason(column: Column, text: pl.Expr) -> pl.Expr:
     )
 
 
-def _broken_rules(
-    typed: pl.DataFrame, row_numbers: pl.Series, table: Table, unreadable: pl.DataFrame
-) -> pl.DataFrame:
+def _broken_rules(typed: pl.DataFrame, row_numbers: pl.Series, table: Table, unreadable: pl.DataFrame) -> pl.DataFrame:
     """Rules of the table that rows break, except on cells that could not be read: those are told once."""
     found = table.failures(typed)
     broken = found.select(row_numbers.gather(found["row"]).alias("row_number"), "column", "check")
@@ -483,9 +465,7 @@ def _broken_rules(
 # --- what is told ------------------------------------------------------------------------------------------
 
 
-def _quarantine(
-    file: str, table: Table, raw: _Cells, failures: pl.DataFrame, is_bad: pl.Series
-) -> pl.DataFrame:
+def _quarantine(file: str, table: Table, raw: _Cells, failures: pl.DataFrame, is_bad: pl.Series) -> pl.DataFrame:
     found: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for number, column, check in failures.iter_rows():
         found[number].append((column, check))
@@ -523,40 +503,40 @@ def _quarantine(
     return pl.DataFrame(records, schema=QUARANTINE.polars_schema(), orient="row").sort("row_number")
 
 
+_WRITE_NUMBER = "write a plain number with a decimal point and no thousands separator, such as 1234.5"
+_TOLD = {
+    "not_a_number": f"{{}} is not a number, {_WRITE_NUMBER}",
+    "decimal_comma": f"{{}} has a comma, {_WRITE_NUMBER}",
+    "not_finite": f"{{}} is not a finite number, {_WRITE_NUMBER} or leave it empty if it is not known",
+    "not_a_date": "{} is not a day of the calendar written YYYY-MM-DD, write it so",
+    "number_in_text": "{} is stored as a number, which drops zeros at its end, store it as text",
+    "formula_without_value": "{} is a formula without a stored result, save the file in a spreadsheet program "
+    "or replace the formula by its value",
+    "formula_error": "{} is the error of a formula, mend the formula or leave the cell empty",
+    "unique": "{} stands in more than one row and which one is right cannot be told, keep one",
+}
+
+
 def _message(table: Table, name: str, check: str, row: Mapping[str, str | None]) -> str:
     """What is wrong with a cell and what to do, as one phrase."""
-    shown = f"{name} {_shown(row.get(name))}"
-    plain = "write a plain number with a decimal point and no thousands separator, such as 1234.5"
-    told = {
-        "not_a_number": f"{shown} is not a number, {plain}",
-        "decimal_comma": f"{shown} has a comma, {plain}",
-        "not_finite": f"{shown} is not a finite number, {plain} or leave it empty if it is not known",
-        "not_a_date": f"{shown} is not a day of the calendar written YYYY-MM-DD, write it so",
-        "number_in_text": f"{shown} is stored as a number, which drops zeros at its end, store it as text",
-        "formula_without_value": f"{shown} is a formula without a stored result, "
-        "save the file in a spreadsheet program or replace the formula by its value",
-        "formula_error": f"{shown} is the error of a formula, mend the formula or leave the cell empty",
-        "unique": f"{shown} stands in more than one row and which one is right cannot be told, keep one",
-    }
-    if check in told:
-        return told[check]
+    cell = f"{name} {_shown(row.get(name))}"
+    if check in _TOLD:
+        return _TOLD[check].format(cell)
     for frame_check in table.checks:
         if frame_check.name == check:
             looked_at = dict.fromkeys(frame_check.good.meta.root_names())
             values = " and ".join(f"{one} is {_shown(row.get(one))}" for one in looked_at)
             return f"{frame_check.meaning}, but {values}"
     column = table.column(name)
+    vocabulary = column.allowed or ()
+    wanted = f"one of {', '.join(vocabulary)}" if 0 < len(vocabulary) <= 30 else f"the {column.meaning}"
     return {
         "required": f"{name} is empty and needs a value: {column.meaning}",
-        "above": f"{shown} must be above {column.above}",
-        "at_least": f"{shown} must be {column.at_least} or more",
-        "allowed": f"{shown} is not known, give {column.meaning}{_one_of(column)}",
-        "pattern": f"{shown} has the wrong form, give {column.meaning}",
+        "above": f"{cell} must be above {column.above}",
+        "at_least": f"{cell} must be {column.at_least} or more",
+        "allowed": f"{cell} is not known, write {wanted}",
+        "pattern": f"{cell} has the wrong form, write {wanted}",
     }[check]
-
-
-def _one_of(column: Column) -> str:
-    return f": {', '.join(column.allowed)}" if column.allowed and len(column.allowed) <= 30 else ""
 
 
 def _shown(value: str | None) -> str:

@@ -35,9 +35,7 @@ def class_options(codes: pl.LazyFrame, book: Rulebook) -> pl.LazyFrame:
         .filter(pl.col("hs_code").str.head(4).is_in(sorted(set(book.product_classes["code"].str.head(4)))))
         .join(hits, on=["class_list", "hs_code"], how="left")
         .join(
-            hits.rename(
-                {"class_list": "fallback_class_list", "hit": "fallback_hit", "hit_rank": "fallback_rank"}
-            ),
+            hits.rename({"class_list": "fallback_class_list", "hit": "fallback_hit", "hit_rank": "fallback_rank"}),
             on=["fallback_class_list", "hs_code"],
             how="left",
         )

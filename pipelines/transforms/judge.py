@@ -9,6 +9,7 @@ Add here: a new regime column of the verdict, or a new way for a cargo to meet a
 Keep out: how rules are read (readings), how prices come about (prices), files and Dagster.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
 import polars as pl
@@ -20,7 +21,7 @@ from pipelines.transforms.classes import class_options
 from pipelines.transforms.readings import SITUATION, VERDICTS, decide
 
 # J-5: how long after loading a cargo whose discharge is not known may have been discharged.
-LONGEST_VOYAGE = "60d"
+LONGEST_VOYAGE = dt.timedelta(days=60)
 
 VERDICT_COLUMNS = (
     "shipment_id",
@@ -72,9 +73,7 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
         if regimes is not None and row["regime"] not in regimes:
             continue
         is_declared = declared.str.contains(f";{row['regime']};", literal=True)
-        is_destination = (
-            pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)
-        ).fill_null(False)
+        is_destination = (pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)).fill_null(False)
         basis = (
             pl.when(is_declared)
             .then(pl.lit("declared"))
@@ -94,7 +93,7 @@ def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None
     legs = legs_of(cargoes, law.book, regimes)
     classes = class_options(legs.select("hs_code"), law.book)
     discharge_first = pl.coalesce("discharge_first", "loading_first")
-    discharge_last = pl.coalesce("discharge_last", pl.col("loading_last").dt.offset_by(LONGEST_VOYAGE))
+    discharge_last = pl.coalesce("discharge_last", pl.col("loading_last") + LONGEST_VOYAGE)
     contract = pl.lit(pl.Series(law.contract_days, dtype=pl.Date())).search_sorted(
         pl.col("contract_date"), side="right"
     )
@@ -134,9 +133,7 @@ def scope_rule(book: Rulebook) -> pl.Expr:
     origin_id, is_other_origin = outside["origin_country"]
     mode_id, is_other_mode = outside["transport_mode"]
     known_case = pl.coalesce(
-        pl.when(_names_case(row)).then(pl.lit(row["id"]))
-        for row in rules
-        if row["origin_project"] or row["grade"]
+        pl.when(_names_case(row)).then(pl.lit(row["id"])) for row in rules if row["origin_project"] or row["grade"]
     )
     return (
         pl.when(is_other_heading)
@@ -198,9 +195,7 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
         ~is_above(pl.col(level)) & ~is_at_or_below(pl.col(level))
         for level in ("lowest_cap", "highest_cap", "lowest_prior", "highest_prior")
     )
-    outcome = pl.coalesce(
-        pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICTS
-    )
+    outcome = pl.coalesce(pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICTS)
     judged = judged.with_columns(
         verdict=verdict,
         is_above_cap=pl.when(has_sure_cap & covered)
@@ -210,18 +205,16 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
     )
     return (
         judged.with_columns(
-            is_straddling=(
-                (pl.col("verdict") == "indeterminate") & pl.col("is_only_capped") & straddled
-            ).fill_null(False),
+            is_straddling=((pl.col("verdict") == "indeterminate") & pl.col("is_only_capped") & straddled).fill_null(
+                False
+            ),
             outcome=outcome,
         )
         .unnest("outcome")
         .with_columns(
             margin_usd_per_bbl=pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl"),
             excess_value_usd=_excess_value_usd(),
-            confidence=pl.col("rank").replace_strict(
-                dict(enumerate(CONFIDENCE_OF_RANK)), return_dtype=pl.String
-            ),
+            confidence=pl.col("rank").replace_strict(dict(enumerate(CONFIDENCE_OF_RANK)), return_dtype=pl.String),
             reason_codes=pl.concat_list(
                 pl.when("is_straddling")
                 .then(pl.concat_list(pl.lit("price_range_straddles_cap"), "codes"))

@@ -25,17 +25,26 @@ RELATIVE_TOLERANCE = 1e-12
 class PriceReference(Protocol):
     """The reference frames that prices need (`pipelines.sources.reference.Reference`)."""
 
-    grades: pl.DataFrame
-    incoterms: pl.DataFrame
-    units: pl.DataFrame
-    exchange_rates_daily: pl.DataFrame
-    exchange_rates_monthly: pl.DataFrame
-    freight_points: pl.DataFrame
+    @property
+    def grades(self) -> pl.DataFrame: ...
+
+    @property
+    def incoterms(self) -> pl.DataFrame: ...
+
+    @property
+    def units(self) -> pl.DataFrame: ...
+
+    @property
+    def exchange_rates_daily(self) -> pl.DataFrame: ...
+
+    @property
+    def exchange_rates_monthly(self) -> pl.DataFrame: ...
+
+    @property
+    def freight_points(self) -> pl.DataFrame: ...
 
 
-def price_shipments(
-    shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr
-) -> pl.LazyFrame:
+def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr) -> pl.LazyFrame:
     """Declared shipments as cargoes of `CARGOES`, one row each.
 
     shipments: `pipelines.contracts.shipments.declared_shipments`. evidence_source: the file they
@@ -93,12 +102,8 @@ def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFr
     product = factors.filter(pl.col("kind") == "product")
     generic = factors.filter(pl.col("kind") == "generic_crude")
     is_crude = pl.col("hs_code").str.starts_with(CRUDE_HEADING)
-    by_name = pl.concat(
-        [crude.with_columns(heading_is_crude=True), product.with_columns(heading_is_crude=False)]
-    )
-    by_name = by_name.select(
-        "grade_key", "heading_is_crude", name_low="low", name_factor="factor", name_high="high"
-    )
+    by_name = pl.concat([crude.with_columns(heading_is_crude=True), product.with_columns(heading_is_crude=False)])
+    by_name = by_name.select("grade_key", "heading_is_crude", name_low="low", name_factor="factor", name_high="high")
     by_code = (
         product.select(
             pl.col("hs_prefixes").str.split(";").alias("prefix"),
@@ -153,9 +158,7 @@ def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame
     return (
         cargoes.with_columns(rate_day=day, rate_month=day.dt.strftime("%Y-%m"))
         .join(_daily_rates(reference.exchange_rates_daily).lazy(), on=["currency", "rate_day"], how="left")
-        .join(
-            _monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left"
-        )
+        .join(_monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left")
         .with_columns(
             usd_per_unit_of_currency=pl.when(pl.col("currency") == "USD")
             .then(1.0)
@@ -220,9 +223,7 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
         .with_columns(
             top_freight=pl.coalesce(
                 "route_freight",
-                pl.col("destination_country").replace_strict(
-                    _tops(freight), default=None, return_dtype=pl.Float64
-                ),
+                pl.col("destination_country").replace_strict(_tops(freight), default=None, return_dtype=pl.Float64),
                 top_freight,
                 pl.lit(freight["top"].max(), pl.Float64),
             )

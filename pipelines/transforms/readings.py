@@ -74,9 +74,7 @@ def levels_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     eras = (
         situations.with_columns(product_class=pl.col("class_key").str.split("|"))
         .explode("product_class")
-        .with_columns(
-            loading_era=pl.int_ranges("loading_first_era", pl.col("loading_last_era") + 1, dtype=pl.Int32)
-        )
+        .with_columns(loading_era=pl.int_ranges("loading_first_era", pl.col("loading_last_era") + 1, dtype=pl.Int32))
         .explode("loading_era")
         .with_columns(
             level_era=pl.int_ranges(
@@ -139,7 +137,7 @@ def _by_dates(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
 
 
 def _by_coverage(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
-    """Licence series that cover every day from loading to the level date (P-14), from the regime's first day on (J-9)."""
+    """Licence series that cover every day from loading to level date (P-14), from the regime's first day on (J-9)."""
     coverage = law.coverage.lazy()
     keys = ["regime", "product_class", "series"]
     counts = ["gaps_before", "opens_before", "doubts_before"]
@@ -237,9 +235,7 @@ def _out_of_scope(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
         on_out_of_scope=_outcome(
             rank=pl.col("scope_rank"),
             codes=pl.concat_list("scope_code"),
-            reason=pl.concat_str(
-                pl.lit("Outside the "), "regime", pl.lit(" price cap: "), "scope_text", pl.lit(".")
-            ),
+            reason=pl.concat_str(pl.lit("Outside the "), "regime", pl.lit(" price cap: "), "scope_text", pl.lit(".")),
         ),
     )
 
@@ -271,9 +267,7 @@ def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
     is_shown = (pl.col("level_era") == shown_era) & (pl.col("loading_era") == pl.col("loading_last_era"))
     capped_rank = pl.max_horizontal("cap_rank", "class_rank")
     price = _usd("cap_usd_per_bbl")
-    cap_text = pl.concat_str(
-        price, pl.lit(" USD/bbl ("), "cap_id", pl.lit(", "), "cap_instrument", pl.lit(")")
-    )
+    cap_text = pl.concat_str(price, pl.lit(" USD/bbl ("), "cap_id", pl.lit(", "), "cap_instrument", pl.lit(")"))
     prior_text = pl.concat_str(
         "prior_label",
         pl.lit(" keeps "),
@@ -453,9 +447,7 @@ def _with_outcomes(described: pl.LazyFrame) -> pl.LazyFrame:
                 pl.lit("Outside the "),
                 "regime",
                 pl.lit(" price cap: no cap for "),
-                pl.col("class_key")
-                .str.replace_all("|", " or ", literal=True)
-                .str.replace_all("_", " ", literal=True),
+                pl.col("class_key").str.replace_all("|", " or ", literal=True).str.replace_all("_", " ", literal=True),
                 pl.lit(" was in force on the level date."),
             ),
         ),
@@ -499,9 +491,7 @@ def _with_outcomes(described: pl.LazyFrame) -> pl.LazyFrame:
         on_unpriced=_outcome(
             rank=pl.col("capped_rank"),
             codes=codes("no_price"),
-            reason=pl.concat_str(
-                pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")
-            ),
+            reason=pl.concat_str(pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")),
         ),
         on_indeterminate=_outcome(
             rank=pl.max_horizontal("any_rank", "prior_rank", "exempt_rank", "open_rank"),

@@ -61,9 +61,7 @@ def select(sql: str, tables: Iterable[Table], store: Store) -> pl.DataFrame:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
             path = str(store.path(table)).replace("'", "''")
-            connection.execute(
-                f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')"
-            )
+            connection.execute(f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')")
         return query(connection, sql)
 
 

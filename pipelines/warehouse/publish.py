@@ -52,9 +52,7 @@ def publish(
     aside = folder / f".warehouse-{os.getpid()}.duckdb"
     rows = duck.build(aside, tables, macros, Store(settings.store_folder))
     if (log := aside.with_name(aside.name + ".wal")).exists():
-        raise RuntimeError(
-            f"{log.name} was left beside the new file; it is not complete, nothing was published."
-        )
+        raise RuntimeError(f"{log.name} was left beside the new file; it is not complete, nothing was published.")
     _flush(aside)
     aside.replace(settings.warehouse_file)
     _write_release(folder / "release.json", release | {"rows": rows})

@@ -7,6 +7,7 @@ Keep out: any way to write, attach, install or read other files (`duck.read_only
 
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -28,10 +29,8 @@ def run_one(warehouse: Path, query: str) -> None:
 
 def interactive(warehouse: Path) -> None:
     """Reads statements that end in a semicolon until end of input or `.quit`."""
-    try:
-        import readline  # noqa: F401  line editing, where the platform has it
-    except ImportError:
-        pass
+    with suppress(ImportError):  # line editing, where the platform has it
+        import readline  # noqa: F401
     print("Plimsoll warehouse, read-only. End a query with ';'. Tables: SHOW ALL TABLES;  Leave: .quit")
     with duck.read_only(warehouse) as connection:
         lines: list[str] = []

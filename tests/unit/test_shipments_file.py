@@ -268,9 +268,7 @@ class TestRejectedRows:
             ("nexus", ";", "nexus_regimes", ("nexus is ';'",)),
         ],
     )  # fmt: skip
-    def test_one_bad_cell(
-        self, tmp_path: Path, column: str, value: str, check: str, words: tuple[str, ...]
-    ) -> None:
+    def test_one_bad_cell(self, tmp_path: Path, column: str, value: str, check: str, words: tuple[str, ...]) -> None:
         path = csv_file(tmp_path, rows({}, {column: value}, {}))
         bad = only_rejected(path)
         assert (bad["file"], bad["row_number"], bad["column"], bad["check"]) == (
@@ -500,15 +498,11 @@ class TestFormatsAgree:
         assert read(tmp_path / "text.parquet").accepted.equals(expected)
 
         lines = [typed(record) for record in self.RECORDS]
-        pl.DataFrame(lines, schema=TABLE.polars_schema(), orient="row").write_parquet(
-            tmp_path / "typed.parquet"
-        )
+        pl.DataFrame(lines, schema=TABLE.polars_schema(), orient="row").write_parquet(tmp_path / "typed.parquet")
         assert read(tmp_path / "typed.parquet").accepted.equals(expected)
 
         assert read(xlsx_file(tmp_path, COLUMNS, *lines)).accepted.equals(expected)
-        assert read(xlsx_file(tmp_path, COLUMNS, *[list(r.values()) for r in self.RECORDS])).accepted.equals(
-            expected
-        )
+        assert read(xlsx_file(tmp_path, COLUMNS, *[list(r.values()) for r in self.RECORDS])).accepted.equals(expected)
 
     def test_codes_and_ids_stored_as_numbers(self, tmp_path: Path) -> None:
         numbers = {"hs_code": "2709", "vessel_imo": "9074729", "shipment_id": "17"}
@@ -593,9 +587,7 @@ class TestXlsx:
             ("quantity", True, "not_a_number", ("'True' is not a number",)),
         ],
     )
-    def test_one_bad_cell(
-        self, tmp_path: Path, column: str, value: object, check: str, words: tuple[str, ...]
-    ) -> None:
+    def test_one_bad_cell(self, tmp_path: Path, column: str, value: object, check: str, words: tuple[str, ...]) -> None:
         good = self.cells(shipment_id="S0")
         bad = only_rejected(xlsx_file(tmp_path, COLUMNS, good, self.cells(**{column: value})))
         assert (bad["row_number"], bad["column"], bad["check"]) == (3, column, check)
@@ -636,20 +628,16 @@ class TestXlsx:
         assert read(path).rows_read == 1
 
     def test_short_rows_are_blank_at_the_end(self, tmp_path: Path) -> None:
-        assert (
-            read(xlsx_file(tmp_path, COLUMNS, self.cells(other_cost=None, nexus=None))).accepted.height == 1
-        )
+        assert read(xlsx_file(tmp_path, COLUMNS, self.cells(other_cost=None, nexus=None))).accepted.height == 1
 
 
 JUNK = st.one_of(
-    st.sampled_from(
-        [*GOOD.values(), "", " ", "1,5", "NaN", "2023-02-30", "-1", ";", '"', "a\nb", "\r", "=1", "é"]
-    ),
+    st.sampled_from([*GOOD.values(), "", " ", "1,5", "NaN", "2023-02-30", "-1", ";", '"', "a\nb", "\r", "=1", "é"]),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6),
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lines=st.lists(
         st.one_of(
