@@ -25,7 +25,8 @@ from pipelines.contracts.reference import (
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, PRODUCT_CODES, REGIMES, SCOPE_RULES, TRANSITIONS
 from pipelines.settings import Settings
 from pipelines.transforms.evidence import customs_flows, enforcement_cases
-from pipelines.transforms.judge import judge, legs_of
+from pipelines.transforms.judge import judge
+from pipelines.transforms.nexus import legs_of
 from pipelines.transforms.prices import price_shipments
 from pipelines.warehouse.store import Store
 

@@ -31,6 +31,7 @@ OLDEST_RATE = dt.timedelta(days=7)  # J-14: public holidays in a row
 FREIGHT_REACH = dt.timedelta(days=180)  # J-17
 DAY = dt.timedelta(days=1)
 COSTS = ("freight_cost", "insurance_cost", "other_cost")
+ESTIMATED = "cif_less_estimated_freight"  # price basis wherever a contained cost had to be estimated
 RULE_TABLES = ("regimes", "price_caps", "transitions", "exemptions", "scope_rules", "product_classes")
 REFERENCE_TABLES = (
     "grades",
@@ -156,16 +157,17 @@ class Rederiver:
         usd = (_decimal(shipment["value"]) - sum(itemised, Fraction(0))) * rate
         estimate = self._most_missing_costs(shipment)
         low, high = usd / barrels.high, usd / barrels.low
-        point = usd / barrels.point
-        if estimate is not None:
-            low = Fraction(0) if estimate > low else low - Fraction(estimate)
-            point = (low + high) / 2
-            result["price_basis"] = "cif_less_estimated_freight"
-        else:
-            result["price_basis"] = "invoice_less_itemised_costs" if itemised else "invoice_fob"
-        result["price_usd_per_bbl"] = float(point)
-        result["price_low_usd_per_bbl"] = float(low)
         result["price_high_usd_per_bbl"] = float(high)
+        if estimate is None:
+            result["price_basis"] = "invoice_less_itemised_costs" if itemised else "invoice_fob"
+            result["price_low_usd_per_bbl"] = float(low)
+            result["price_usd_per_bbl"] = float(usd / barrels.point)
+            return result
+        result["price_basis"] = ESTIMATED
+        if estimate < math.inf:
+            low = max(Fraction(0), low - Fraction(estimate))
+            result["price_low_usd_per_bbl"] = float(low)
+            result["price_usd_per_bbl"] = float((low + high) / 2)
         return result
 
     def _barrels(self, shipment: Row) -> Span | None:
@@ -213,15 +215,15 @@ class Rederiver:
         if currency is None:
             return None, None
         if currency == "USD":
-            return Fraction(1), "usd"
+            return Fraction(1), "us_dollar"
         for age in range(OLDEST_RATE.days + 1):
             day = loading - age * DAY
             dollars = self._units_per_eur.get((day, "USD"))
             units = Fraction(1) if currency == "EUR" else self._units_per_eur.get((day, currency))
             if dollars is not None and units is not None:
-                return dollars / units, "ecb_daily"
+                return dollars / units, "ecb_reference_rate"
         mean = self._units_per_usd.get((f"{loading:%Y-%m}", currency))
-        return (1 / mean, "fed_monthly") if mean is not None else (None, None)
+        return (1 / mean, "fed_monthly_mean") if mean is not None else (None, None)
 
     @cached_property
     def _units_per_eur(self) -> dict[tuple[dt.date, str], Fraction]:
@@ -567,7 +569,11 @@ class Rederiver:
             usd *= _rounded(cargo["usd_per_unit_of_currency"])
             quantity = _decimal(cargo["quantity"])
             low = usd / (quantity * _rounded(cargo["bbl_per_unit_high"]))
-            low = max(Fraction(0), low - _rounded(cargo["estimated_costs_high_usd_per_bbl"] or 0.0))
+            estimate = cargo["estimated_costs_high_usd_per_bbl"]
+            if estimate is not None:
+                low = max(Fraction(0), low - _rounded(estimate))
+            elif cargo["price_basis"] == ESTIMATED:  # and nothing known to estimate by
+                low = Fraction(0)
             high = usd / (quantity * _rounded(cargo["bbl_per_unit_low"]))
         else:
             least, most = cargo["price_low_usd_per_bbl"], cargo["price_high_usd_per_bbl"]

@@ -7,7 +7,7 @@ Keep out: where the evidence comes from.
 
 import polars as pl
 
-from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES
+from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES, PROVIDER_MEANING, PROVIDER_ROLES
 from pipelines.contracts.table import Column, Table
 
 EVIDENCE_KINDS = ("declared_shipment", "customs_flow", "enforcement_case")
@@ -60,6 +60,7 @@ CARGOES = Table(
         Column("vessel_imo", pl.String(), "IMO number of the vessel"),
         Column("vessel_name", pl.String(), "name of the vessel"),
         Column("nexus", pl.String(), "regimes declared, separated by ;; empty: not declared"),
+        *(Column(role, pl.String(), PROVIDER_MEANING[role]) for role in PROVIDER_ROLES),
         Column("quantity", pl.Float64(), "quantity as declared, in quantity_unit"),
         Column("quantity_unit", pl.String(), "unit of quantity"),
         Column("bbl_per_unit_low", pl.Float64(), "least barrels in one quantity_unit", unit="bbl"),

@@ -1,12 +1,14 @@
-"""Contracts of the marts that are written in SQL: what people query.
+"""Contracts of the marts: what people query.
 
-Here: one `Table` for each file in `sql/marts`; the judged table itself is in `pipelines.contracts.cargoes`.
+Here: one `Table` for each file in `sql/marts`, and marts made in Python; judged cargoes: `pipelines.contracts.cargoes`.
 Add here: a mart, together with `sql/marts/<name>.sql`; nothing else needs to know of it.
 Keep out: the SQL.
 """
 
 import polars as pl
 
+from pipelines.contracts.reference import LISTED_VESSELS
+from pipelines.contracts.rules import EXEMPTIONS
 from pipelines.contracts.table import Column, Table
 
 _REGIME = Column("regime", pl.String(), "regime code", required=True)
@@ -107,4 +109,87 @@ VERDICT_COUNTS = Table(
     ),
 )
 
+VERDICT_CHANGES = Table(
+    schema="marts",
+    name="verdict_changes",
+    grain="one row per cargo and regime whose verdict as known at loading is not the verdict as known now",
+    key=("shipment_id", "regime"),
+    columns=(
+        Column("shipment_id", pl.String(), "id of the cargo", required=True),
+        _REGIME,
+        Column("known_on", pl.Date(), "the loading day: what was known then", required=True),
+        Column("verdict_then", pl.String(), "verdict by the rules known then", required=True),
+        Column("verdict_now", pl.String(), "verdict by the rules known now", required=True),
+        Column("rule_then", pl.String(), "exemption, transition or cap of the verdict then"),
+        Column("rule_now", pl.String(), "exemption, transition or cap of the verdict now"),
+        Column(
+            "changed_by",
+            pl.String(),
+            "the rule published after loading that changed it; several, separated by ;, where the verdict names none",
+        ),
+        Column("changed_by_published_on", pl.Date(), "day on which that rule became known"),
+        Column("reason_then", pl.String(), "reason then", required=True),
+        Column("reason_now", pl.String(), "reason now", required=True),
+    ),
+)
+
+VERDICT_SENSITIVITY = Table(
+    schema="marts",
+    name="verdict_sensitivity",
+    grain="one row per cargo, regime and assumption under which the verdict flips",
+    key=("shipment_id", "regime", "assumption"),
+    columns=(
+        Column("shipment_id", pl.String(), "id of the cargo", required=True),
+        _REGIME,
+        Column(
+            "assumption",
+            pl.String(),
+            "what is assumed instead; the weekly rates of Japan's customs are not shipped, so they are not tried",
+            required=True,
+        ),
+        Column("verdict", pl.String(), "the verdict as published", required=True),
+        Column("alternative_verdict", pl.String(), "the verdict under the assumption", required=True),
+        Column("cap_usd_per_bbl", pl.Float64(), "cap in force on the level date", unit="USD/bbl"),
+        Column("price_low_usd_per_bbl", pl.Float64(), "least the price can be", unit="USD/bbl"),
+        Column("price_high_usd_per_bbl", pl.Float64(), "most the price can be", unit="USD/bbl"),
+        Column("alternative_low_usd_per_bbl", pl.Float64(), "the same under the assumption", unit="USD/bbl"),
+        Column("alternative_high_usd_per_bbl", pl.Float64(), "the same under the assumption", unit="USD/bbl"),
+    ),
+)
+
 SQL_MARTS = (JAPAN_IMPORTS, ENFORCEMENT_VERDICTS, EXEMPTION_USAGE, VERDICT_COUNTS)
+
+# Made by `pipelines.transforms.vessels`.
+LISTED_VESSEL_CARGOES = Table(
+    schema="marts",
+    name="listed_vessel_cargoes",
+    grain="one row per cargo and authority whose list its vessel stands or has stood on",
+    key=("shipment_id", "authority"),
+    columns=(
+        Column("shipment_id", pl.String(), "id of the cargo", required=True),
+        Column("vessel_imo", pl.String(), "IMO number of the vessel, which alone decides the match", required=True),
+        Column("vessel_name", pl.String(), "name given with the cargo, or else the name as listed", required=True),
+        Column("loading_first", pl.Date(), "first possible bill-of-lading day", required=True),
+        Column("loading_last", pl.Date(), "last possible bill-of-lading day", required=True),
+        LISTED_VESSELS.column("authority"),
+        Column(
+            "status",
+            pl.String(),
+            "listed: on the list on every possible loading day; listed_later: put on it after loading; "
+            "delisted_before: taken off it before loading; possibly_listed: the day of listing is not known, "
+            "or the list changed within the loading window",
+            required=True,
+            allowed=("listed", "possibly_listed", "listed_later", "delisted_before"),
+        ),
+        LISTED_VESSELS.column("listed_on"),
+        LISTED_VESSELS.column("known_listed_on"),
+        LISTED_VESSELS.column("delisted_on"),
+        Column("exemption_id", pl.String(), "licence that decided the verdict under the regime of that authority"),
+        Column(
+            "licence_names_listed_vessels",
+            pl.String(),
+            "whether that licence covers listed vessels: column listed_vessels of reference.exemptions",
+            allowed=EXEMPTIONS.column("listed_vessels").allowed,
+        ),
+    ),
+)

@@ -7,7 +7,7 @@ Keep out: rules (see `pipelines.contracts.rules`) and files of users and upstrea
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table import Column, FrameCheck, Table
 
 _SOURCE = Column("source", pl.String(), "source_id in figure_sources", required=True)
 _NOTE = Column("note", pl.String(), "what a reader must know about the row")
@@ -147,6 +147,30 @@ CRUDE_PRICES_MONTHLY = Table(
     ),
 )
 
+CRUDE_PRICE_POINTS = Table(
+    schema="staging",
+    name="crude_price_points",
+    grain="one row per published price of a grade",
+    key=("point_id",),
+    columns=(
+        Column("point_id", pl.String(), "id of the point", required=True),
+        Column("grade", pl.String(), "canonical grade", required=True),
+        Column(
+            "benchmark",
+            pl.String(),
+            "benchmark of crude_prices_monthly that the grade is measured against",
+            required=True,
+        ),
+        Column("first_date", pl.Date(), "first day the price is for", required=True),
+        Column("last_date", pl.Date(), "last day the price is for", required=True),
+        Column("low_usd_per_bbl", pl.Float64(), "low end", unit="USD/bbl", required=True, above=0),
+        Column("high_usd_per_bbl", pl.Float64(), "high end", unit="USD/bbl", required=True, above=0),
+        Column("basis", pl.String(), "what the price is a price of", required=True),
+        _SOURCE,
+        _NOTE,
+    ),
+)
+
 JAPAN_CRUDE_FROM_RUSSIA = Table(
     schema="staging",
     name="japan_crude_from_russia",
@@ -264,6 +288,44 @@ FREIGHT_POINTS = Table(
     ),
 )
 
+LISTED_VESSELS = Table(
+    schema="reference",
+    name="listed_vessels",
+    grain="one row per vessel, authority and listing; the IMO number says which vessel it is, never the name",
+    key=("vessel_imo", "authority", "known_listed_on"),
+    columns=(
+        Column("vessel_imo", pl.String(), "IMO number", required=True, pattern=r"\d{7}"),
+        Column("vessel_name", pl.String(), "name as listed", required=True),
+        Column("authority", pl.String(), "regime code of whose list it is", required=True, pattern=r"[A-Z]{2}"),
+        Column("listed_on", pl.Date(), "day it was put on the list; empty: not known"),
+        Column(
+            "known_listed_on",
+            pl.Date(),
+            "a day on which it is known to have been on the list: day of a copy of the list, or the listing day",
+            required=True,
+        ),
+        Column("delisted_on", pl.Date(), "day it was taken off, the first day off the list; empty: none known"),
+        Column("programme", pl.String(), "programmes or act it is listed under, separated by ;"),
+        Column("list_reference", pl.String(), "id of the entry on the list; empty: not in what was read"),
+        _SOURCE,
+        _NOTE,
+    ),
+    checks=(
+        FrameCheck(
+            "known_from_listing",
+            "a vessel is known to be on the list on its listing day or later",
+            "known_listed_on",
+            (pl.col("listed_on") <= pl.col("known_listed_on")).fill_null(True),
+        ),
+        FrameCheck(
+            "delisted_after_known",
+            "a vessel is taken off the list after a day on which it was on it",
+            "delisted_on",
+            (pl.col("known_listed_on") < pl.col("delisted_on")).fill_null(True),
+        ),
+    ),
+)
+
 REFERENCE_TABLES = {
     "reference/grades.csv": GRADES,
     "reference/incoterms.csv": INCOTERMS,
@@ -273,6 +335,8 @@ REFERENCE_TABLES = {
     "figures/exchange_rates_monthly.csv": EXCHANGE_RATES_MONTHLY,
     "figures/freight_points.csv": FREIGHT_POINTS,
     "figures/crude_prices_monthly.csv": CRUDE_PRICES_MONTHLY,
+    "figures/crude_price_points.csv": CRUDE_PRICE_POINTS,
     "figures/japan_crude_from_russia.csv": JAPAN_CRUDE_FROM_RUSSIA,
     "figures/enforcement_cases.csv": ENFORCEMENT_CASES,
+    "figures/listed_vessels.csv": LISTED_VESSELS,
 }

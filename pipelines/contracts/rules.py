@@ -168,6 +168,14 @@ EXEMPTIONS = Table(
         Column("origin_project", pl.String(), "project it is limited to"),
         Column("grade", pl.String(), "grade it is limited to; with a project: counts where the project is empty"),
         Column("loaded_before", pl.Date(), "loaded before this day"),
+        Column(
+            "listed_vessels",
+            pl.String(),
+            "named: it covers listed (blocked) vessels by its own words; "
+            "not_named: it authorises no dealings with blocked persons; unknown: not found",
+            required=True,
+            allowed=("named", "not_named", "unknown"),
+        ),
         _VALID_FROM,
         _VALID_TO,
         _PUBLISHED,
@@ -233,6 +241,58 @@ PRODUCT_CODES = Table(
     ),
 )
 
+PROVIDER_MEANING = {
+    "insurer_country": "country of the insurer or P&I club, ISO 3166 alpha-2",
+    "owner_country": "country of the registered owner of the vessel, ISO 3166 alpha-2",
+    "manager_country": "country of the manager of the vessel, ISO 3166 alpha-2",
+    "flag": "flag of the vessel, ISO 3166 alpha-2",
+    "financier_country": "country of whoever finances the cargo, ISO 3166 alpha-2",
+    "broker_country": "country of the trader or commodity broker, ISO 3166 alpha-2",
+    "customs_broker_country": "country of the customs broker, ISO 3166 alpha-2",
+    "classification_country": "country of the classification society, ISO 3166 alpha-2",
+}
+PROVIDER_ROLES = tuple(PROVIDER_MEANING)
+
+NEXUS_SERVICES = Table(
+    schema="reference",
+    name="nexus_services",
+    grain="one row per regime and role of a service provider",
+    key=("regime", "role"),
+    columns=(
+        _ID,
+        _REGIME,
+        Column("role", pl.String(), "column of the shipments file", required=True, allowed=PROVIDER_ROLES),
+        Column(
+            "is_covered",
+            pl.String(),
+            "yes; no: outside the regime; unknown: not found, so the cargo is judged to be safe",
+            required=True,
+            allowed=("yes", "no", "unknown"),
+        ),
+        _SOURCE,
+        _CONFIDENCE,
+        _NOTE,
+    ),
+)
+
+NEXUS_COUNTRIES = Table(
+    schema="reference",
+    name="nexus_countries",
+    grain="one row per country whose providers bring a regime",
+    key=("country", "regime", "role"),
+    columns=(
+        _ID,
+        Column("country", pl.String(), "ISO 3166 alpha-2", required=True, pattern=r"[A-Z]{2}"),
+        _REGIME,
+        Column("role", pl.String(), "role it holds for; *: every role", required=True, allowed=("*", *PROVIDER_ROLES)),
+        Column("valid_from", pl.Date(), "first loading day it holds for; empty: always"),
+        _VALID_TO,
+        _SOURCE,
+        _CONFIDENCE,
+        _NOTE,
+    ),
+)
+
 RULE_TABLES = {
     "sources.csv": SOURCES,
     "regimes.csv": REGIMES,
@@ -241,4 +301,6 @@ RULE_TABLES = {
     "exemptions.csv": EXEMPTIONS,
     "scope_rules.csv": SCOPE_RULES,
     "product_classes.csv": PRODUCT_CODES,
+    "nexus_services.csv": NEXUS_SERVICES,
+    "nexus_countries.csv": NEXUS_COUNTRIES,
 }

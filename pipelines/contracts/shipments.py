@@ -11,6 +11,7 @@ from functools import cache
 
 import polars as pl
 
+from pipelines.contracts.rules import PROVIDER_MEANING
 from pipelines.contracts.table import Column, FrameCheck, Table
 
 TRANSPORT_MODES = ("sea", "pipeline", "rail", "road")
@@ -125,6 +126,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 pl.String(),
                 "regimes whose services touch the cargo, separated by semicolons (empty: every regime)",
             ),
+            *(Column(role, pl.String(), meaning, allowed=countries) for role, meaning in PROVIDER_MEANING.items()),
         ),
         checks=(
             FrameCheck(

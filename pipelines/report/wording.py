@@ -60,7 +60,7 @@ def classes(product_classes: str) -> str:
         return "crude and products"
     if set(listed) == set(PRODUCT_CLASSES) - {"crude"}:
         return "products"
-    return " or ".join(name.replace("_", " ") for name in listed)
+    return " or ".join(name.replace("_product", " products") for name in listed)
 
 
 def amount(value: float) -> str:
@@ -69,7 +69,9 @@ def amount(value: float) -> str:
 
 
 def per_barrel(value: float) -> str:
-    """A price with two to four decimals."""
+    """A price with two to four decimals, more where these would hide that it is not zero."""
+    if value and abs(value) < 0.00005:
+        return f"{value:.2g}"
     whole, decimals = f"{value:,.4f}".split(".")
     return f"{whole}.{decimals.rstrip('0'):<02}"
 

@@ -183,7 +183,8 @@ class Law:
                     "is_transition": "cap_id" in row,
                     "rule_label": row.get("licence") or row["id"],
                     "rule_instrument": row["instrument"],
-                    "rule_rank": CONFIDENCE_RANK[row["confidence"]],
+                    # An earlier cap that stays usable is no surer than its own row.
+                    "rule_rank": max(CONFIDENCE_RANK[r["confidence"]] for r in (row, prior) if r),
                     "effect": row["effect"],
                     "prior_cap_id": row.get("prior_cap_id"),
                     "prior_usd_per_bbl": prior["cap_usd_per_bbl"] if prior else None,

@@ -38,6 +38,8 @@ class Rulebook:
     exemptions: pl.DataFrame
     scope_rules: pl.DataFrame
     product_classes: pl.DataFrame
+    nexus_services: pl.DataFrame
+    nexus_countries: pl.DataFrame
     known_on: dt.date | None = None
 
     @classmethod
@@ -93,6 +95,8 @@ class Rulebook:
             "exemptions": self.exemptions,
             "scope_rules": self.scope_rules,
             "product_classes": self.product_classes,
+            "nexus_services": self.nexus_services,
+            "nexus_countries": self.nexus_countries,
         }
         ids: list[str] = []
         for name, frame in tables.items():

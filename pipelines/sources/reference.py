@@ -29,8 +29,10 @@ class Reference:
     exchange_rates_monthly: pl.DataFrame
     freight_points: pl.DataFrame
     crude_prices_monthly: pl.DataFrame
+    crude_price_points: pl.DataFrame
     japan_crude_from_russia: pl.DataFrame
     enforcement_cases: pl.DataFrame
+    listed_vessels: pl.DataFrame
 
     @classmethod
     def load(cls, folder: Path = DATA_FOLDER) -> "Reference":
@@ -41,7 +43,8 @@ class Reference:
         """The figures as known on `day`: a rate of a later day, and a figure published later, are invisible.
 
         A monthly mean is known when its month is over. A figure without a day of publication counts as known
-        when its period is over.
+        when its period is over. A listing is known from its day, or from the copy of the list that shows it; a
+        delisting from its day.
         """
         if day is None:
             return self
@@ -55,8 +58,21 @@ class Reference:
             crude_prices_monthly=self.crude_prices_monthly.filter(
                 (pl.col("published_on") <= day).fill_null(month_over)
             ),
+            crude_price_points=self.crude_price_points.filter(pl.col("last_date") <= day),
             japan_crude_from_russia=self.japan_crude_from_russia.filter(
                 pl.coalesce("published_on", "period_last") <= day
             ),
             enforcement_cases=self.enforcement_cases.filter(pl.col("published_on") <= day),
+            listed_vessels=_listings_known_on(self.listed_vessels, day),
         )
+
+
+def _listings_known_on(listings: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    def if_known(column: str) -> pl.Expr:
+        return pl.when(pl.col(column) <= day).then(column)
+
+    return listings.filter(pl.coalesce("listed_on", "known_listed_on") <= day).with_columns(
+        # Before the copy of the list, the listing itself shows that the vessel was on it.
+        known_listed_on=pl.coalesce(if_known("known_listed_on"), "listed_on"),
+        delisted_on=if_known("delisted_on"),
+    )

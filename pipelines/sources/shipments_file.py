@@ -29,6 +29,7 @@ from xml.etree import ElementTree
 import polars as pl
 
 from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.rules import PROVIDER_ROLES
 from pipelines.contracts.table import Column, Table
 
 DEFAULTS = {"transport_mode": "sea", "incoterm": "FOB"}
@@ -389,6 +390,7 @@ _TIDY: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "hs_code": lambda text: text.str.replace_all(r"[.\s]", ""),
     "origin_country": _upper,
     "destination_country": _upper,
+    **dict.fromkeys(PROVIDER_ROLES, _upper),
     "loading_port": _locode,
     "discharge_port": _locode,
     "transport_mode": lambda text: text.str.to_lowercase(),

@@ -39,47 +39,53 @@ def class_options(codes: pl.LazyFrame, book: Rulebook) -> pl.LazyFrame:
             on=["fallback_class_list", "hs_code"],
             how="left",
         )
-        .join(below.rename({"prefix": "hs_code"}), on=["class_list", "hs_code"], how="left")
     )
-    for digits in (HEADING_DIGITS, 4):
-        wider = below.rename({"below": f"below_{digits}"})
+    for digits in (10, HEADING_DIGITS, 4):
+        names = {"below": f"below_{digits}", "below_rank": f"below_rank_{digits}"}
         known = known.with_columns(prefix=pl.col("hs_code").str.head(digits)).join(
-            wider, on=["class_list", "prefix"], how="left"
+            below.rename(names), on=["class_list", "prefix"], how="left"
         )
-    # Where everything unlisted has a class, a code above some entries may also be an unlisted one.
-    own = (
-        pl.when(pl.col("unlisted_class").is_not_null())
-        .then(pl.concat_list(pl.col("below").fill_null([]), pl.col("unlisted_class")))
-        .otherwise(pl.coalesce("below", f"below_{HEADING_DIGITS}", "below_4"))
-    )
+    is_hit = pl.col("hit").is_not_null()
     has_unlisted = pl.col("unlisted_class").is_not_null()
-    options = (
-        pl.when(pl.col("hit").is_not_null())
-        .then(pl.concat_list("hit"))
-        .when(is_full & has_unlisted & pl.col("fallback_hit").is_not_null())
-        .then(pl.concat_list("fallback_hit"))
-        .otherwise(own)
-    )
-    rank = (
-        pl.when(pl.col("hit") == "crude")  # heading 2709 is crude under every regime
-        .then("hit_rank")
-        .when(pl.col("hit").is_not_null())
-        .then(pl.max_horizontal("hit_rank", "list_rank"))
-        .when(is_full & has_unlisted)
-        .then(pl.max_horizontal("list_rank", CONFIDENCE_RANK["unverified"]))
-        .otherwise("list_rank")
-    )
+    takes_fallback = is_full & has_unlisted & pl.col("fallback_hit").is_not_null()
+    # Where everything unlisted has a class, a code above some entries may also be an unlisted one.
+    with_unlisted = pl.concat_list(pl.col("below_10").fill_null([]), "unlisted_class")
+    # A code that is neither an entry nor above any: what its heading holds, which says less than the list does.
+    wider = [f"below_{digits}" for digits in (HEADING_DIGITS, 4)]
+    is_above_entries = ~is_full & pl.col("below_10").is_not_null()
+    unverified = CONFIDENCE_RANK["unverified"]
     return (
-        known.with_columns(options=options, class_rank=rank.cast(pl.Int8))
+        known.with_columns(
+            options=pl.when(is_hit)
+            .then(pl.concat_list("hit"))
+            .when(takes_fallback)
+            .then(pl.concat_list("fallback_hit"))
+            .when(has_unlisted)
+            .then(with_unlisted)
+            .when(is_above_entries)
+            .then("below_10")
+            .otherwise(pl.coalesce(wider)),
+            rank=pl.when(is_hit)
+            .then("hit_rank")
+            .when(takes_fallback)
+            .then(pl.max_horizontal("fallback_rank", unverified))
+            .when(has_unlisted)
+            .then(pl.max_horizontal("below_rank_10", unverified))
+            .when(is_above_entries)
+            .then("below_rank_10")
+            .otherwise(pl.max_horizontal(*(f"below_rank_{digits}" for digits in (HEADING_DIGITS, 4)), unverified)),
+        )
         .with_columns(
             options=pl.when(pl.col("options").list.contains(UNDETERMINED))
             .then(pl.lit(pl.Series([_product_classes(book)]), dtype=pl.List(pl.String())))
-            .otherwise("options")
+            .otherwise("options"),
+            # Heading 2709 is crude under every regime: how sure the list is matters for products.
+            list_rank=pl.when(pl.col("hit") == "crude").then(0).otherwise("list_rank"),
         )
         .select(
             "regime",
             "hs_code",
-            "class_rank",
+            class_rank=pl.max_horizontal("rank", "list_rank").cast(pl.Int8),
             class_key=pl.col("options").list.unique().list.sort(descending=True).list.join("|"),
         )
     )
@@ -108,11 +114,11 @@ def _longest_hit(codes: pl.LazyFrame, entries: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _classes_below(entries: pl.LazyFrame) -> pl.LazyFrame:
-    """class_list, prefix, below: the classes of all entries that are longer than the prefix."""
+    """class_list, prefix, below, below_rank: classes and weakest rank of all entries longer than the prefix."""
     return (
         entries.with_columns(digits=pl.int_ranges(4, pl.col("code").str.len_chars()))
         .explode("digits")
         .with_columns(prefix=pl.col("code").str.head(pl.col("digits")))
         .group_by("class_list", "prefix")
-        .agg(below=pl.col("product_class").unique())
+        .agg(below=pl.col("product_class").unique(), below_rank=pl.col("rank").max())
     )

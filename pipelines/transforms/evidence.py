@@ -8,6 +8,7 @@ Keep out: reading its files (sources) and judging it (judge).
 import polars as pl
 
 from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.rules import PROVIDER_ROLES
 from pipelines.transforms.prices import PriceReference, priced, with_names
 
 CIF = "CIF"
@@ -45,6 +46,7 @@ def customs_flows(figures: pl.LazyFrame, destination_country: str, reference: Pr
         destination_country=pl.lit(destination_country),
         transport_mode=pl.lit("sea"),
         nexus=pl.lit(None, pl.String),
+        **{role: pl.lit(None, pl.String) for role in PROVIDER_ROLES},
         incoterm=pl.lit(CIF),
         freight_cost=pl.lit(None, pl.Float64),
         insurance_cost=pl.lit(None, pl.Float64),

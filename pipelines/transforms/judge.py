@@ -4,9 +4,9 @@ The law sees little of a cargo: its class, origin, mode, whom it reaches, and on
 own days fall. That little is the cargo's *situation*. There are few of them, so the law is read once for each
 (`pipelines.transforms.readings`) and joined back; only the price is compared cargo by cargo.
 
-Here: nexus, situations, and the comparison of price and cap.
-Add here: a new regime column of the verdict, or a new way for a cargo to meet a regime.
-Keep out: how rules are read (readings), how prices come about (prices), files and Dagster.
+Here: situations, and the comparison of price and cap.
+Add here: a new column of the verdict.
+Keep out: which regimes a cargo meets (nexus), how rules are read (readings), how prices come about (prices).
 """
 
 import datetime as dt
@@ -14,38 +14,16 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipelines.contracts.cargoes import VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import CONFIDENCE_OF_RANK, Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.transforms.classes import class_options
-from pipelines.transforms.readings import SITUATION, VERDICTS, decide
+from pipelines.transforms.nexus import legs_of
+from pipelines.transforms.readings import SITUATION, decide
 
 # J-5: how long after loading a cargo whose discharge is not known may have been discharged.
 LONGEST_VOYAGE = dt.timedelta(days=60)
-
-VERDICT_COLUMNS = (
-    "shipment_id",
-    "regime",
-    "nexus_basis",
-    "verdict",
-    "product_class",
-    "level_date",
-    "cap_id",
-    "cap_usd_per_bbl",
-    "price_usd_per_bbl",
-    "price_low_usd_per_bbl",
-    "price_high_usd_per_bbl",
-    "price_basis",
-    "margin_usd_per_bbl",
-    "quantity_bbl",
-    "excess_value_usd",
-    "is_above_cap",
-    "transition_id",
-    "exemption_id",
-    "reason_codes",
-    "reason",
-    "confidence",
-)
 
 
 def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -53,39 +31,13 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 
     cargoes: the frame of `pipelines.contracts.cargoes`.
     regimes: judge these only; None judges every regime in the nexus.
-    Result: `VERDICT_COLUMNS` (`pipelines.contracts.verdicts`), in no particular order. Lazy throughout.
+    Result: the columns of `VERDICTS`, in no particular order. Lazy throughout.
     """
     law = Law(book)
     seen = situations_of(cargoes, law, regimes)
     decisions = decide(seen.select(SITUATION).unique(), law)
     judged = seen.join(decisions, on=SITUATION, how="left", nulls_equal=True)
-    return _with_verdict(judged).select(VERDICT_COLUMNS)
-
-
-def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
-    """Each cargo once per regime in its nexus, with `regime` and `nexus_basis` (J-26).
-
-    No nexus declared: every regime, assumed. A destination that always brings its regime adds it, inferred.
-    """
-    declared = pl.concat_str(pl.lit(";"), "nexus", pl.lit(";"))
-    reached = []
-    for row in book.regimes.iter_rows(named=True):
-        if regimes is not None and row["regime"] not in regimes:
-            continue
-        is_declared = declared.str.contains(f";{row['regime']};", literal=True)
-        is_destination = (pl.col("destination_country") == pl.lit(row["destination_nexus"], pl.String)).fill_null(False)
-        basis = (
-            pl.when(is_declared)
-            .then(pl.lit("declared"))
-            .when(is_destination)
-            .then(pl.lit("inferred"))
-            .when(pl.col("nexus").is_null())
-            .then(pl.lit("assumed"))
-        )
-        leg = pl.struct(regime=pl.lit(row["regime"]), nexus_basis=basis)
-        reached.append(pl.when(basis.is_not_null()).then(leg))
-    legs = pl.concat_list(reached).list.drop_nulls()
-    return cargoes.with_columns(leg=legs).explode("leg").unnest("leg")
+    return _with_verdict(judged).select(VERDICTS.polars_schema().names())
 
 
 def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -195,7 +147,9 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
         ~is_above(pl.col(level)) & ~is_at_or_below(pl.col(level))
         for level in ("lowest_cap", "highest_cap", "lowest_prior", "highest_prior")
     )
-    outcome = pl.coalesce(pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICTS)
+    outcome = pl.coalesce(
+        pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICT_VALUES
+    )
     judged = judged.with_columns(
         verdict=verdict,
         is_above_cap=pl.when(has_sure_cap & covered)

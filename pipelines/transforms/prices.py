@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.names import normalised, normalised_expr
 
-CRUDE_HEADING = "2709"
+CRUDE_HEADING, PRODUCT_HEADING = "2709", "2710"
 # A reference rate is carried over week-ends and holidays; the longest closing is Easter's.
 LONGEST_CLOSING_DAYS = 7
 # Freight moves fast: points further away than this say little about a voyage.
@@ -102,6 +102,8 @@ def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFr
     product = factors.filter(pl.col("kind") == "product")
     generic = factors.filter(pl.col("kind") == "generic_crude")
     is_crude = pl.col("hs_code").str.starts_with(CRUDE_HEADING)
+    # Other headings, such as gas and bitumen, have no factor here.
+    is_oil = is_crude | pl.col("hs_code").str.starts_with(PRODUCT_HEADING)
     by_name = pl.concat([crude.with_columns(heading_is_crude=True), product.with_columns(heading_is_crude=False)])
     by_name = by_name.select("grade_key", "heading_is_crude", name_low="low", name_factor="factor", name_high="high")
     by_code = (
@@ -123,7 +125,7 @@ def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFr
 
     def per_tonne(end: str) -> pl.Expr:
         unknown = pl.when("heading_is_crude").then(pl.lit(any_crude[end])).otherwise(pl.lit(any_product[end]))
-        return pl.coalesce(f"name_{end}", f"code_{end}", unknown)
+        return pl.when(is_oil).then(pl.coalesce(f"name_{end}", f"code_{end}", unknown))
 
     is_volume = pl.col("unit_bbl").is_not_null()
     ends = {"bbl_per_unit_low": "low", "bbl_per_unit": "factor", "bbl_per_unit_high": "high"}
@@ -136,7 +138,7 @@ def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFr
         .with_columns(
             bbl_basis=pl.when(is_volume)
             .then(pl.lit("volume"))
-            .when(pl.col("unit_t").is_null())
+            .when(pl.col("unit_t").is_null() | ~is_oil)
             .then(None)
             .when(pl.col("name_factor").is_not_null())
             .then(pl.lit("density_of_grade"))
@@ -157,8 +159,8 @@ def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame
     day = pl.col("loading_first")
     return (
         cargoes.with_columns(rate_day=day, rate_month=day.dt.strftime("%Y-%m"))
-        .join(_daily_rates(reference.exchange_rates_daily).lazy(), on=["currency", "rate_day"], how="left")
-        .join(_monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left")
+        .join(daily_rates(reference.exchange_rates_daily).lazy(), on=["currency", "rate_day"], how="left")
+        .join(monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left")
         .with_columns(
             usd_per_unit_of_currency=pl.when(pl.col("currency") == "USD")
             .then(1.0)
@@ -179,7 +181,7 @@ def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame
     )
 
 
-def _daily_rates(rates: pl.DataFrame) -> pl.DataFrame:
+def daily_rates(rates: pl.DataFrame) -> pl.DataFrame:
     """currency, rate_day, daily_rate, daily_rate_date for every day, carried over closings."""
     dollar = rates.filter(pl.col("currency") == "USD").select("rate_date", usd_per_eur="units_per_eur")
     euro = dollar.select("rate_date", currency=pl.lit("EUR"), units_per_eur=pl.lit(1.0))
@@ -198,7 +200,8 @@ def _daily_rates(rates: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
+def monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
+    """currency, rate_month, monthly_rate."""
     return rates.select("currency", rate_month="month", monthly_rate=1 / pl.col("units_per_usd"))
 
 

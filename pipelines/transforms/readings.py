@@ -26,15 +26,6 @@ SITUATION = (
     "discharge_last_era",
     "is_discharge_known",
 )
-VERDICTS = (
-    "out_of_scope",
-    "within_cap",
-    "within_prior_cap",
-    "exempt",
-    "above_cap",
-    "indeterminate",
-    "unpriced",
-)
 UNVERIFIED = CONFIDENCE_RANK["unverified"]
 CONFLICT = CONFIDENCE_RANK["conflict"]
 
@@ -212,7 +203,12 @@ def _best(reliefs: pl.LazyFrame) -> pl.LazyFrame:
 def _out_of_scope(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     rules = law.book.scope_rules.lazy().select(
         scope_id="id",
-        scope_rank=pl.col("confidence").replace_strict(CONFIDENCE_RANK, return_dtype=pl.Int8),
+        # A known case outside explains; the rule that is in scope for the field decides (J-21).
+        scope_rank=pl.col("confidence")
+        .filter(pl.col("effect") == "in_scope")
+        .replace_strict(CONFIDENCE_RANK, return_dtype=pl.Int8)
+        .max()
+        .over("field"),
         scope_text=pl.concat_str("meaning", pl.lit(" ("), "id", pl.lit(": "), "instrument", pl.lit(")")),
         scope_code=pl.col("field").replace_strict(
             {
@@ -224,10 +220,9 @@ def _out_of_scope(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
             return_dtype=pl.String,
         ),
     )
-    is_case = pl.col("scope_text").is_not_null()
     return situations.join(rules, on="scope_id", how="left").select(
         *SITUATION,
-        is_only_out_of_scope=is_case,
+        is_only_out_of_scope=pl.lit(True),
         is_only_exempt=pl.lit(False),
         is_only_capped=pl.lit(False),
         has_out_of_scope=pl.lit(True),

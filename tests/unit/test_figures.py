@@ -32,6 +32,8 @@ COLUMNS = {
     "figures/freight_points": "point_id route loading_region loading_countries_or_ports destination_country component"
     " first_date last_date low_usd_per_bbl high_usd_per_bbl usd_million_low usd_million_high cargo_t bbl_per_t"
     " source note",
+    "figures/listed_vessels": "vessel_imo vessel_name authority listed_on known_listed_on delisted_on programme"
+    " list_reference source note",
     "reference/grades": "grade aliases kind origin_note density_t_per_m3 bbl_per_t range_pct hs_prefixes confidence"
     " source note",
     "reference/incoterms": "incoterm contains_freight contains_insurance note",
@@ -45,6 +47,7 @@ KEYS = {
     "figures/japan_crude_from_russia": ("figure_id",),
     "figures/enforcement_cases": ("case_id",),
     "figures/freight_points": ("point_id",),
+    "figures/listed_vessels": ("vessel_imo", "authority", "known_listed_on"),
     "reference/grades": ("grade",),
     "reference/incoterms": ("incoterm",),
     "reference/units": ("unit",),
@@ -120,9 +123,7 @@ def test_every_source_is_described_and_used() -> None:
 def test_days_are_iso_and_windows_run_forward(name: str) -> None:
     for row in rows(name):
         days = {
-            c: date.fromisoformat(v)
-            for c, v in row.items()
-            if v and c.endswith(("_first", "_last", "_date", "_on"))
+            c: date.fromisoformat(v) for c, v in row.items() if v and c.endswith(("_first", "_last", "_date", "_on"))
         }
         for first, last in (("period_first", "period_last"), ("first_date", "last_date")):
             if first in days:
@@ -230,9 +231,7 @@ def test_crude_benchmarks_cover_their_months() -> None:
     ],
 )
 def test_crude_price_as_published(benchmark: str, month: str, usd_per_bbl: float) -> None:
-    table = {
-        (r["benchmark"], r["month"]): float(r["usd_per_bbl"]) for r in rows("figures/crude_prices_monthly")
-    }
+    table = {(r["benchmark"], r["month"]): float(r["usd_per_bbl"]) for r in rows("figures/crude_prices_monthly")}
     assert table[benchmark, month] == usd_per_bbl
 
 
@@ -284,9 +283,7 @@ def test_customs_june_and_july_2025_make_one_cargo() -> None:
     ("figure_id", "bbl_per_day", "days"),
     [("JP-CUSTOMS-2021-06", 107_942, 30), ("JP-CUSTOMS-2022-05", 49_218, 31)],
 )
-def test_volume_agrees_with_the_daily_rate_in_the_same_report(
-    figure_id: str, bbl_per_day: int, days: int
-) -> None:
+def test_volume_agrees_with_the_daily_rate_in_the_same_report(figure_id: str, bbl_per_day: int, days: int) -> None:
     assert japan_barrels(figure_id) == pytest.approx(bbl_per_day * days, rel=1e-4)
 
 
@@ -320,12 +317,8 @@ def test_periods_of_a_series_do_not_overlap() -> None:
 
 
 def test_sakhalin_blend_stands_only_where_a_source_names_it() -> None:
-    named = {
-        r["figure_id"] for r in rows("figures/japan_crude_from_russia") if r["grade"] or r["origin_project"]
-    }
-    assert named == {f"JP-CUSTOMS-{m}" for m in ("2023-01", "2023-02", "2025-06", "2025-07")} | {
-        "JP-METI-2023-01"
-    }
+    named = {r["figure_id"] for r in rows("figures/japan_crude_from_russia") if r["grade"] or r["origin_project"]}
+    assert named == {f"JP-CUSTOMS-{m}" for m in ("2023-01", "2023-02", "2025-06", "2025-07")} | {"JP-METI-2023-01"}
 
 
 # --- vessels and enforcement
@@ -337,7 +330,9 @@ def test_imo_check_digit(number: str, valid: bool) -> None:
     assert is_imo(number) is valid
 
 
-@pytest.mark.parametrize("name", ["figures/japan_crude_from_russia", "figures/enforcement_cases"])
+@pytest.mark.parametrize(
+    "name", ["figures/japan_crude_from_russia", "figures/enforcement_cases", "figures/listed_vessels"]
+)
 def test_vessels_have_a_valid_imo_number(name: str) -> None:
     for row in rows(name):
         assert bool(row["vessel_name"]) == bool(row["vessel_imo"]), row
@@ -459,11 +454,13 @@ def test_density_follows_from_the_published_gravity(grade: str, api: float) -> N
 
 def test_crude_has_a_density_and_products_a_factor() -> None:
     table = rows("reference/grades")
-    assert Counter(row["kind"] for row in table) == {"crude": 10, "product": 6}
+    assert Counter(row["kind"] for row in table) == {"crude": 10, "product": 6, "generic_crude": 1}
     for row in table:
         if row["kind"] == "crude":
             assert 0.78 < float(row["density_t_per_m3"]) < 0.95
             assert not row["bbl_per_t"] and not row["hs_prefixes"]
+        elif row["kind"] == "generic_crude":  # J-15: its range is that of the listed crudes
+            assert (row["bbl_per_t"], row["density_t_per_m3"], row["range_pct"]) == ("7.33", "", "")
         else:
             assert not row["density_t_per_m3"]
             assert (row["range_pct"], row["confidence"]) == ("3", "unverified")
@@ -497,9 +494,7 @@ def test_grades_named_in_the_figures_exist() -> None:
 
 
 def test_incoterms_say_what_the_price_contains() -> None:
-    table = {
-        r["incoterm"]: (r["contains_freight"], r["contains_insurance"]) for r in rows("reference/incoterms")
-    }
+    table = {r["incoterm"]: (r["contains_freight"], r["contains_insurance"]) for r in rows("reference/incoterms")}
     neither, freight, both = ("false", "false"), ("true", "false"), ("true", "true")
     assert table == {
         **dict.fromkeys(["FOB", "FCA", "FAS", "EXW"], neither),

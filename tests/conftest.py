@@ -1,0 +1,23 @@
+"""Fixtures of all tests.
+
+Here: what is loaded once for the whole run.
+Add here: a fixture that at least two test modules need.
+Keep out: a fixture that runs a night (see `tests/integration`).
+"""
+
+import pytest
+
+from pipelines.rules.rulebook import Rulebook
+from pipelines.sources.reference import Reference
+
+
+@pytest.fixture(scope="session")
+def book() -> Rulebook:
+    """The shipped rules."""
+    return Rulebook.load()
+
+
+@pytest.fixture(scope="session")
+def reference() -> Reference:
+    """The shipped figures."""
+    return Reference.load()
