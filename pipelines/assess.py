@@ -18,6 +18,7 @@ from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 from pipelines.sources.shipments_file import read_shipments
+from pipelines.transforms.estimates import with_estimated_prices
 from pipelines.transforms.judge import judge
 from pipelines.transforms.prices import price_shipments
 
@@ -62,8 +63,13 @@ class Assessment:
             yield f"{row['file']}, row {row['row_number']}: {row['message']}"
 
 
-def assess_file(path: Path, as_of: dt.date | None = None, regimes: Sequence[str] | None = None) -> Assessment:
-    """Reads, checks, prices and judges one file.
+def assess_file(
+    path: Path,
+    as_of: dt.date | None = None,
+    regimes: Sequence[str] | None = None,
+    estimate_unpriced: bool = False,
+) -> Assessment:
+    """Reads, checks, prices and judges one file; on request with benchmark estimates for unpriced crude.
 
     Raises `InputFileError` for a file that cannot be read and `OutputError` for an unknown regime.
     """
@@ -73,7 +79,10 @@ def assess_file(path: Path, as_of: dt.date | None = None, regimes: Sequence[str]
             raise OutputError(f"--regime {code}: unknown; the regimes are {', '.join(book.regime_codes)}.")
     contract = shipments_contract(book, reference)
     intake = read_shipments(path, contract)
-    cargoes = price_shipments(intake.accepted.lazy(), reference.as_of(as_of), pl.lit(path.name))
+    figures = reference.as_of(as_of)
+    cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(path.name))
+    if estimate_unpriced:
+        cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)
     order = intake.accepted.select("shipment_id").with_row_index("position").lazy()
     verdicts = (
         judge(cargoes, book.as_of(as_of), regimes or None)

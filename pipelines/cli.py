@@ -9,9 +9,12 @@ import datetime as dt
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FAILED, BAD_USAGE = 1, 2
 
@@ -28,6 +31,10 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="DATE", help="Rules and figures as known on this day (YYYY-MM-DD)."),
 ]
+EstimateUnpriced = Annotated[
+    bool,
+    typer.Option("--estimate-unpriced", help="Give crude without a price a benchmark estimate, marked as one."),
+]
 Regimes = Annotated[
     list[str] | None, typer.Option("--regime", metavar="R", help="Judge this regime only; may be repeated.")
 ]
@@ -42,6 +49,7 @@ def main() -> None:
 def nightly(
     as_of: AsOf = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use what is on this machine; fetch nothing.")] = False,
+    estimate_unpriced: EstimateUnpriced = False,
 ) -> None:
     """Build and publish the warehouse: the whole graph in one process.
 
@@ -53,6 +61,8 @@ def nightly(
     day = _day(as_of, "--as-of")
     if day is not None:
         os.environ["PLIMSOLL_AS_OF"] = day.isoformat()
+    if estimate_unpriced:
+        os.environ["PLIMSOLL_ESTIMATE_UNPRICED"] = "1"
     settings = _settings()
     from pipelines.warehouse.publish import NightRunning, night_lock
 
@@ -93,6 +103,7 @@ def assess(
     ] = None,
     as_of: AsOf = None,
     regime: Regimes = None,
+    estimate_unpriced: EstimateUnpriced = False,
 ) -> None:
     """Judge one shipments file with the rules and the code of the nightly job, without the warehouse.
 
@@ -105,7 +116,7 @@ def assess(
     from pipelines.sources.shipments_file import InputFileError
 
     try:
-        result = assess_file(file, as_of=day, regimes=regime)
+        result = assess_file(file, as_of=day, regimes=regime, estimate_unpriced=estimate_unpriced)
         if out is not None:
             write_verdicts(result, out)
             rejected_file = write_rejected(result, out)
@@ -213,7 +224,7 @@ def ui(
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])
 
 
-def _settings():  # type: ignore[no-untyped-def]
+def _settings() -> "Settings":
     from pipelines.settings import Settings
 
     try:
@@ -222,8 +233,8 @@ def _settings():  # type: ignore[no-untyped-def]
         _fail(str(error), BAD_USAGE)
 
 
-def _warehouse(settings) -> Path:  # type: ignore[no-untyped-def]
-    file: Path = settings.warehouse_file
+def _warehouse(settings: "Settings") -> Path:
+    file = settings.warehouse_file
     if not file.exists():
         _fail("There is no published warehouse yet; run: plimsoll nightly", FAILED)
     return file

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from pipelines.assets import judging, law, marts, release, shipments
+from pipelines.assets import analysis, judging, law, marts, release, shipments
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.quality import INPUT_FILES
@@ -35,6 +35,7 @@ def stored_tables() -> list[Table]:
         INPUT_FILES,
         CARGOES,
         VERDICTS,
+        *analysis.TABLES,
         *SQL_MARTS,
     ]
 
@@ -50,9 +51,10 @@ def build_defs(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=[
-            *law.ASSETS,
+            *law.build_assets(settings),
             *shipments.build_assets(),
             *judging.build_assets(settings),
+            *analysis.ASSETS,
             *marts.build_assets(tables),
             *release.build_assets(tables),
         ],

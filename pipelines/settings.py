@@ -16,10 +16,15 @@ REPOSITORY = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Settings:
-    """Folders and switches of a night. `PLIMSOLL_HOME` moves all working folders; the rest follows from it."""
+    """Folders and switches of a night.
+
+    home (`PLIMSOLL_HOME`): all working folders. as_of (`PLIMSOLL_AS_OF`): rules and figures as known on a day.
+    estimate_unpriced (`PLIMSOLL_ESTIMATE_UNPRICED=1`): crude without a price gets a benchmark estimate.
+    """
 
     home: Path
     as_of: dt.date | None = None
+    estimate_unpriced: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -29,12 +34,21 @@ class Settings:
             day = dt.date.fromisoformat(as_of) if as_of else None
         except ValueError as error:
             raise ValueError(f"PLIMSOLL_AS_OF is {as_of!r}; write a day as YYYY-MM-DD.") from error
-        return cls(home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data"), as_of=day)
+        return cls(
+            home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data"),
+            as_of=day,
+            estimate_unpriced=environment.get("PLIMSOLL_ESTIMATE_UNPRICED") == "1",
+        )
 
     @property
     def shipments_folder(self) -> Path:
         """Where users put their shipments files."""
         return self.home / "landing" / "shipments"
+
+    @property
+    def attestations_folder(self) -> Path:
+        """Where users put their attestations files."""
+        return self.home / "landing" / "attestations"
 
     @property
     def warehouse_folder(self) -> Path:

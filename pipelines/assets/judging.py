@@ -5,12 +5,15 @@ Add here: another kind of evidence among the cargoes.
 Keep out: how evidence becomes a cargo and how it is judged (`pipelines.transforms`).
 """
 
+import datetime as dt
+
 import dagster as dg
 import polars as pl
 
 from pipelines.assets.law import reference, rulebook
 from pipelines.assets.shipments import staged_shipments
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.reference import (
     ENFORCEMENT_CASES,
@@ -24,6 +27,7 @@ from pipelines.contracts.reference import (
 )
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, PRODUCT_CODES, REGIMES, SCOPE_RULES, TRANSITIONS
 from pipelines.settings import Settings
+from pipelines.transforms.estimates import with_estimated_prices
 from pipelines.transforms.evidence import customs_flows, enforcement_cases
 from pipelines.transforms.judge import judge
 from pipelines.transforms.nexus import legs_of
@@ -42,7 +46,10 @@ def _cargoes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
         customs_flows(store.scan(JAPAN_CRUDE_FROM_RUSSIA), JAPAN, figures),
         enforcement_cases(store.scan(ENFORCEMENT_CASES), figures.grades),
     ]
-    return {CARGOES.name: pl.concat(evidence).collect()}
+    cargoes = pl.concat(evidence)
+    if settings.estimate_unpriced:
+        cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)
+    return {CARGOES.name: cargoes.sort("shipment_id").collect()}
 
 
 def _verdicts(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
@@ -56,6 +63,15 @@ def _every_cargo_judged(book_of: Settings, verdicts: pl.DataFrame, store: Store)
     keys = ["shipment_id", "regime"]
     astray = pl.concat([expected.join(given, on=keys, how="anti"), given.join(expected, on=keys, how="anti")])
     return Finding(expected.height, astray.height, astray)
+
+
+def _rederived(settings: Settings, verdicts: pl.DataFrame, store: Store) -> Finding:
+    # A new sample every night: the state of the rules and cargoes draws it, so a failure can be looked at again.
+    seed = (verdicts.height, settings.as_of, dt.datetime.now(dt.UTC).date())
+    compared, differing = disagreements(
+        store.scan(CARGOES).collect(), verdicts, rulebook(settings), reference(settings), seed
+    )
+    return Finding(compared, differing.height, differing)
 
 
 def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
@@ -82,6 +98,11 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                         "every_cargo_judged",
                         "One verdict for each cargo and regime in its nexus, no more and no less.",
                         lambda verdicts, store: _every_cargo_judged(settings, verdicts, store),
+                    ),
+                    TableCheck(
+                        "agrees_with_rederivation",
+                        "A random sample, judged again in plain Python without the engine, gets the same verdicts.",
+                        lambda verdicts, store: _rederived(settings, verdicts, store),
                     ),
                     TableCheck(
                         "open_verdicts",

@@ -5,14 +5,20 @@ Add here: nothing per table; a new shipped table needs a contract and a field of
 Keep out: what is derived from them.
 """
 
+import datetime as dt
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 
-from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks.rules import stale
 from pipelines.contracts.reference import REFERENCE_TABLES
-from pipelines.contracts.rules import RULE_TABLES
+from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
+from pipelines.contracts.table import Table
+from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.reference import Reference
@@ -41,7 +47,36 @@ def _figures(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
 
 
-ASSETS = [
-    table_assets(_rules, RULE_TABLES.values(), name="rules", kind="csv"),
-    table_assets(_figures, REFERENCE_TABLES.values(), name="figures", kind="csv"),
-]
+def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
+    """The warnings about the rules in force today, or on the day as of which the night runs."""
+    today = settings.as_of or dt.datetime.now(dt.UTC).date()
+
+    def warning(
+        name: str, description: str, kind: str, find: Callable[[Rulebook, dt.date], pl.DataFrame]
+    ) -> TableCheck:
+        def look(frame: pl.DataFrame, _: Store) -> Finding:
+            found = find(rulebook(settings), today)
+            found = found.filter(pl.col("kind") == kind).drop("kind") if "kind" in found.columns else found
+            return Finding(frame.height, found.height, found)
+
+        return TableCheck(name, description, look, dg.AssetCheckSeverity.WARN, is_blocking=False)
+
+    checks: dict[Table, list[TableCheck]] = {table: [] for table in RULE_TABLES.values()}
+    for table, kind in ((PRICE_CAPS, "cap"), (TRANSITIONS, "transition"), (EXEMPTIONS, "exemption")):
+        checks[table] += [
+            warning("none_expires_soon", f"No {kind} in force ends within {SOON_DAYS} days.", kind, expiring),
+            warning("all_verified", f"Every {kind} in force was seen in a source.", kind, unverified),
+            warning("none_in_conflict", f"Sources agree on every {kind} in force.", kind, in_conflict),
+        ]
+    checks[PRICE_CAPS].append(
+        warning("none_stale", "No level in force is due for review or may have been replaced.", "cap", stale)
+    )
+    return checks
+
+
+def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
+    """The assets of the shipped tables."""
+    return [
+        table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
+        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", kind="csv"),
+    ]

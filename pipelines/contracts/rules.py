@@ -7,7 +7,7 @@ Keep out: any cap, date or country of a rule (those are rows of the files), and 
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table import Column, FrameCheck, Table
 
 REGIME = r"[A-Z]{2}"
 CONFIDENCE = ("verified", "unverified", "conflict")
@@ -87,6 +87,7 @@ PRICE_CAPS = Table(
             allowed=("conflict", "gap"),
         ),
         Column("verified_to", pl.Date(), "from this day on a later level may exist that was not found"),
+        Column("review_due_on", pl.Date(), "day on which the authority's next review of the level is due"),
         _PUBLISHED,
         _INSTRUMENT,
         _SOURCE,
@@ -293,6 +294,52 @@ NEXUS_COUNTRIES = Table(
     ),
 )
 
+ATTESTATION_RULES = Table(
+    schema="reference",
+    name="attestation_rules",
+    grain="one row per regime and duty to attest; a regime without a row has no duty that is known",
+    key=("regime", "duty"),
+    columns=(
+        _ID,
+        _REGIME,
+        Column(
+            "duty",
+            pl.String(),
+            "per_voyage: an attestation for each voyage; sts_transfer: a new one after a ship-to-ship transfer; "
+            "deadline: within so many days of loading; itemised_costs: ancillary costs itemised; record_keeping",
+            required=True,
+            allowed=("per_voyage", "sts_transfer", "deadline", "itemised_costs", "record_keeping"),
+        ),
+        Column("applies_from", pl.Date(), "first loading day it holds for", required=True),
+        Column(
+            "days",
+            pl.Int64(),
+            "days allowed: from loading for a deadline, from a request for itemised costs",
+            at_least=1,
+        ),
+        Column(
+            "tiers",
+            pl.String(),
+            "tiers of the party that attests or keeps records, separated by ;",
+            required=True,
+            pattern=r"[123](?:;[123])*",
+        ),
+        _PUBLISHED,
+        _INSTRUMENT,
+        _SOURCE,
+        _CONFIDENCE,
+        _NOTE,
+    ),
+    checks=(
+        FrameCheck(
+            "deadline_has_days",
+            "a deadline needs its days",
+            "days",
+            (pl.col("duty") != "deadline") | pl.col("days").is_not_null(),
+        ),
+    ),
+)
+
 RULE_TABLES = {
     "sources.csv": SOURCES,
     "regimes.csv": REGIMES,
@@ -303,4 +350,5 @@ RULE_TABLES = {
     "product_classes.csv": PRODUCT_CODES,
     "nexus_services.csv": NEXUS_SERVICES,
     "nexus_countries.csv": NEXUS_COUNTRIES,
+    "attestation_rules.csv": ATTESTATION_RULES,
 }

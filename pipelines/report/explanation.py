@@ -52,7 +52,7 @@ def explain(cargo: pl.DataFrame, book: Rulebook, reference: Reference, regimes: 
     """The whole way from the evidence to the verdicts on one cargo, as plain text.
 
     cargo: one row of `CARGOES`. book, reference: as known on the day that the reader asks for.
-    regimes: explain these only; None explains every regime in the nexus.
+    regimes: explain these only; none given explains every regime in the nexus.
     Raises ValueError if cargo does not have exactly one row.
     """
     if cargo.height != 1:
@@ -61,7 +61,7 @@ def explain(cargo: pl.DataFrame, book: Rulebook, reference: Reference, regimes: 
     known = "all rules on record" if book.known_on is None else f"the rules as known on {book.known_on}"
     facts = [*_facts(row, reference), ("judged by", known)]
     chapters = [("Price of the oil itself", [("", price_steps(row, reference))])]
-    chapters += [(case.title, case.steps()) for case in _cases(cargo, book, regimes)]
+    chapters += [(case.title, case.steps()) for case in _cases(cargo, book, regimes or None)]
     heading = f"Shipment {row['shipment_id']}"
     lines = [heading, "=" * len(heading), *labelled(facts)]
     for title, steps in chapters:

@@ -101,7 +101,7 @@ class Law:
     def scope_mask(self) -> pl.Expr:
         """One bit per scope test, set where the cargo is reached."""
         bits = [test.expr().cast(pl.Int64) * (1 << i) for i, test in enumerate(self.scope_tests)]
-        return pl.sum_horizontal(bits).cast(pl.Int64)
+        return pl.sum_horizontal(pl.lit(0, pl.Int64), *bits)
 
     def _bit(self, row: Row) -> int:
         return 1 << self.scope_tests.index(ScopeTest.of(row))

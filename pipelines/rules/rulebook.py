@@ -40,6 +40,7 @@ class Rulebook:
     product_classes: pl.DataFrame
     nexus_services: pl.DataFrame
     nexus_countries: pl.DataFrame
+    attestation_rules: pl.DataFrame
     known_on: dt.date | None = None
 
     @classmethod
@@ -68,6 +69,7 @@ class Rulebook:
             price_caps=caps,
             transitions=_visible(self.transitions, day),
             exemptions=_visible(self.exemptions, day),
+            attestation_rules=_visible(self.attestation_rules, day),
             known_on=day,
         )
 
@@ -97,6 +99,7 @@ class Rulebook:
             "product_classes": self.product_classes,
             "nexus_services": self.nexus_services,
             "nexus_countries": self.nexus_countries,
+            "attestation_rules": self.attestation_rules,
         }
         ids: list[str] = []
         for name, frame in tables.items():

@@ -1,4 +1,4 @@
-"""The folder where users put their shipments files.
+"""The folders where users put their files.
 
 Here: reading all files of the folder into accepted rows, quarantined rows and a list of files.
 Add here: another rule on how files of one folder go together.
@@ -14,7 +14,7 @@ import polars as pl
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Column, Table
-from pipelines.sources.shipments_file import InputFileError, read_shipments
+from pipelines.sources.shipments_file import InputFileError, read_input
 
 FILE_COLUMN = Column("file", pl.String(), "file the row comes from", required=True)
 
@@ -28,20 +28,25 @@ class Landing:
     files: pl.DataFrame
 
 
-def read_folder(folder: Path, table: Table) -> Landing:
+def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
     """Reads every file of a folder in order of name; a folder that is missing is empty.
+
+    table: an input contract whose key is one id column. prefix: goes before the names of files, so that files of
+    two folders stay apart.
 
     The same bytes are read once. An id that an earlier file has already is set aside: which row is right
     cannot be known. A file that cannot be read is listed as refused and does not stop the others.
     """
+    (id_column,) = table.key
     accepted = [pl.DataFrame(schema={FILE_COLUMN.name: FILE_COLUMN.dtype, **table.polars_schema()})]
     quarantine = [QUARANTINE.empty()]
     files: list[dict[str, object]] = []
     hashes: set[str] = set()
     for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        file = prefix + path.name
         entry: dict[str, object] = {
-            "file": path.name,
+            "file": file,
             "sha256": digest,
             "outcome": "repeated",
             "message": None,
@@ -52,16 +57,16 @@ def read_folder(folder: Path, table: Table) -> Landing:
             continue
         hashes.add(digest)
         try:
-            intake = read_shipments(path, table)
+            intake = read_input(path, table)
         except InputFileError as error:
             entry |= {"outcome": "refused", "message": str(error)}
             continue
-        seen = pl.concat(accepted)["shipment_id"]
-        is_repeated = intake.accepted["shipment_id"].is_in(seen.implode())
-        accepted.append(intake.accepted.filter(~is_repeated).select(pl.lit(path.name).alias("file"), pl.all()))
+        seen = pl.concat(accepted)[id_column]
+        is_repeated = intake.accepted[id_column].is_in(seen.implode())
+        accepted.append(intake.accepted.filter(~is_repeated).select(pl.lit(file).alias("file"), pl.all()))
         numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
-        repeated = _set_aside(numbered.filter(is_repeated), path.name)
-        quarantine += [intake.rejected, repeated]
+        repeated = _set_aside(numbered.filter(is_repeated), file, id_column)
+        quarantine += [intake.rejected.with_columns(file=pl.lit(file)), repeated]
         entry |= {
             "outcome": "read",
             "rows_read": intake.rows_read,
@@ -72,7 +77,7 @@ def read_folder(folder: Path, table: Table) -> Landing:
     return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
 
 
-def _set_aside(rows: pl.DataFrame, file: str) -> pl.DataFrame:
+def _set_aside(rows: pl.DataFrame, file: str, id_column: str) -> pl.DataFrame:
     cells = rows.drop("row_number").iter_rows()
     lines = [",".join("" if cell is None else str(cell) for cell in row) for row in cells]
     return QUARANTINE.conform(
@@ -80,14 +85,14 @@ def _set_aside(rows: pl.DataFrame, file: str) -> pl.DataFrame:
             file=pl.lit(file),
             row_number="row_number",
             shipment_id="shipment_id",
-            column=pl.lit("shipment_id"),
+            column=pl.lit(id_column),
             check=pl.lit("unique_across_files"),
             message=pl.concat_str(
-                pl.lit("shipment_id "),
-                "shipment_id",
+                pl.lit(f"{id_column} "),
+                id_column,
                 pl.lit(" stands in an earlier file too: give it an id of its own."),
             ),
-            raw_value="shipment_id",
+            raw_value=id_column,
             raw_row=pl.Series(lines, dtype=pl.String),
         )
     )

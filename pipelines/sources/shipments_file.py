@@ -1,8 +1,8 @@
-"""Reading a shipments file: CSV, Parquet or XLSX into accepted rows and rejected rows.
+"""Reading a file of users: CSV, Parquet or XLSX into accepted rows and rejected rows.
 
 Here: the three readers, the parsing of cells, and the words in which a problem is told.
 Add here: another file format, or the tidying of a new column.
-Keep out: what a good row is (see `pipelines.contracts.shipments`) and everything that is judged.
+Keep out: what a good row is (`pipelines.contracts.shipments` and `attestations`) and everything that is judged.
 
 Each reader turns its file into text cells, so one parser and one contract serve all formats. A row is
 accepted whole or rejected whole: accepted + rejected = read. Lines without any text are not rows, though
@@ -40,6 +40,7 @@ _BLOCK_BYTES = 1 << 20
 _NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
 _COMMA_NUMBER = r"^-?[0-9.]+,[0-9]+$"
 _NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
+_YES_NO = {"yes": True, "no": False, "true": True, "false": False}  # workbooks and Parquet say true and false
 _DATE = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$"
 
 _FAILURE = pl.Schema({"row_number": pl.Int64(), "column": pl.String(), "check": pl.String()})
@@ -77,8 +78,8 @@ class _Cells:
     failures: pl.DataFrame
 
 
-def read_shipments(path: Path | str, table: Table) -> Intake:
-    """Read and check one file against `table` (see `pipelines.contracts.shipments.declared_shipments`).
+def read_input(path: Path | str, table: Table) -> Intake:
+    """Read and check one file against `table`, an input contract with a required `shipment_id`.
 
     The format follows the suffix: `.csv`, `.parquet` or `.xlsx` (first sheet). Raises `InputFileError`.
     """
@@ -119,6 +120,9 @@ def read_shipments(path: Path | str, table: Table) -> Intake:
         rows_read=rows_read,
         ignored_columns=[name for name in raw.header if name not in known],
     )
+
+
+read_shipments = read_input  # the name for those who read one contract only
 
 
 # --- readers -----------------------------------------------------------------------------------------------
@@ -381,9 +385,9 @@ def _locode(text: pl.Expr) -> pl.Expr:
     return text.str.to_uppercase().str.replace(r"^([A-Z]{2})\s([A-Z0-9]{3})$", "$1$2")
 
 
-def _nexus(text: pl.Expr) -> pl.Expr:
-    codes = text.str.to_uppercase().str.split(";").list.eval(pl.element().str.strip_chars())
-    return codes.list.eval(pl.element().filter(pl.element() != "").unique(maintain_order=True)).list.join(";")
+def _listed(text: pl.Expr) -> pl.Expr:
+    parts = text.str.split(";").list.eval(pl.element().str.strip_chars())
+    return parts.list.eval(pl.element().filter(pl.element() != "").unique(maintain_order=True)).list.join(";")
 
 
 _TIDY: dict[str, Callable[[pl.Expr], pl.Expr]] = {
@@ -397,7 +401,8 @@ _TIDY: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "quantity_unit": lambda text: text.str.to_lowercase(),
     "currency": _upper,
     "incoterm": _upper,
-    "nexus": _nexus,
+    "nexus": lambda text: _listed(_upper(text)),
+    "sts_transfer_dates": _listed,
 }
 
 
@@ -435,6 +440,8 @@ def _value(column: Column) -> pl.Expr:
         return pl.when(number.is_finite()).then(number).alias(column.name)
     if column.dtype == pl.Date():
         return pl.when(text.str.contains(_DATE)).then(text).str.to_date("%Y-%m-%d", strict=False)
+    if column.dtype == pl.Boolean():
+        return text.str.to_lowercase().replace_strict(_YES_NO, default=None, return_dtype=pl.Boolean())
     default = DEFAULTS.get(column.name)
     return text if default is None else text.fill_null(default)
 
@@ -442,6 +449,8 @@ def _value(column: Column) -> pl.Expr:
 def _reason(column: Column, text: pl.Expr) -> pl.Expr:
     if column.dtype == pl.Date():
         return pl.lit("not_a_date")
+    if column.dtype == pl.Boolean():
+        return pl.lit("not_yes_or_no")
     return (
         pl.when(text.str.contains(_COMMA_NUMBER))
         .then(pl.lit("decimal_comma"))
@@ -510,6 +519,7 @@ _TOLD = {
     "not_a_number": f"{{}} is not a number, {_WRITE_NUMBER}",
     "decimal_comma": f"{{}} has a comma, {_WRITE_NUMBER}",
     "not_finite": f"{{}} is not a finite number, {_WRITE_NUMBER} or leave it empty if it is not known",
+    "not_yes_or_no": "{} is neither yes nor no, write one of them or leave it empty if it is not known",
     "not_a_date": "{} is not a day of the calendar written YYYY-MM-DD, write it so",
     "number_in_text": "{} is stored as a number, which drops zeros at its end, store it as text",
     "formula_without_value": "{} is a formula without a stored result, save the file in a spreadsheet program "

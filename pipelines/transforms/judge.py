@@ -43,7 +43,7 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
     """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
     legs = legs_of(cargoes, law.book, regimes)
-    classes = class_options(legs.select("hs_code"), law.book)
+    classes = class_options(cargoes.select("hs_code"), law.book)
     discharge_first = pl.coalesce("discharge_first", "loading_first")
     discharge_last = pl.coalesce("discharge_last", pl.col("loading_last") + LONGEST_VOYAGE)
     contract = pl.lit(pl.Series(law.contract_days, dtype=pl.Date())).search_sorted(

@@ -1,0 +1,55 @@
+"""Tables that look at the verdicts again: what changed, what flips, whose vessel was listed.
+
+Here: their assets.
+Add here: another analysis of verdicts, as a pure function in `pipelines.transforms` and a line here.
+Keep out: marts that SQL can say (`sql/marts`).
+"""
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.law import reference, rulebook
+from pipelines.assets.table_asset import table_assets
+from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.marts import LISTED_VESSEL_CARGOES, VERDICT_CHANGES, VERDICT_SENSITIVITY
+from pipelines.contracts.reference import LISTED_VESSELS
+from pipelines.contracts.table import Table
+from pipelines.settings import Settings
+from pipelines.transforms.history import verdict_changes
+from pipelines.transforms.sensitivity import verdict_sensitivity
+from pipelines.transforms.vessels import listings_on_loading
+from pipelines.warehouse.store import Store
+
+TABLES: list[Table] = [VERDICT_CHANGES, VERDICT_SENSITIVITY, LISTED_VESSEL_CARGOES]
+
+
+def _changes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    changes = verdict_changes(store.scan(CARGOES).collect(), store.scan(VERDICTS), rulebook(settings))
+    return {VERDICT_CHANGES.name: changes.sort("shipment_id", "regime").collect()}
+
+
+def _sensitivity(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    flips = verdict_sensitivity(store.scan(CARGOES), store.scan(VERDICTS), rulebook(settings), reference(settings))
+    return {VERDICT_SENSITIVITY.name: flips.sort("shipment_id", "regime", "assumption").collect()}
+
+
+def _listed_vessels(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    listings = listings_on_loading(
+        store.scan(CARGOES),
+        reference(settings).listed_vessels,
+        store.scan(VERDICTS),
+        rulebook(settings).exemptions,
+    )
+    return {LISTED_VESSEL_CARGOES.name: listings.sort("shipment_id", "authority").collect()}
+
+
+ASSETS: list[dg.AssetsDefinition] = [
+    table_assets(_changes, [VERDICT_CHANGES], name="verdict_changes", reads=[CARGOES, VERDICTS]),
+    table_assets(_sensitivity, [VERDICT_SENSITIVITY], name="verdict_sensitivity", reads=[CARGOES, VERDICTS]),
+    table_assets(
+        _listed_vessels,
+        [LISTED_VESSEL_CARGOES],
+        name="listed_vessel_cargoes",
+        reads=[CARGOES, VERDICTS, LISTED_VESSELS],
+    ),
+]
