@@ -8,7 +8,7 @@ Keep out: the SQL.
 import polars as pl
 
 from pipelines.contracts.reference import LISTED_VESSELS
-from pipelines.contracts.rules import EXEMPTIONS
+from pipelines.contracts.rules import CONFIDENCE, EXEMPTIONS
 from pipelines.contracts.table import Column, Table
 
 _REGIME = Column("regime", pl.String(), "regime code", required=True)
@@ -190,6 +190,60 @@ LISTED_VESSEL_CARGOES = Table(
             pl.String(),
             "whether that licence covers listed vessels: column listed_vessels of reference.exemptions",
             allowed=EXEMPTIONS.column("listed_vessels").allowed,
+        ),
+    ),
+)
+
+# Made by `pipelines.transforms.attestations`.
+ATTESTATION_GAPS = Table(
+    schema="marts",
+    name="attestation_gaps",
+    grain="one row per declared cargo, regime, gap and attestation; empty where no attestation was handed in at all",
+    key=("shipment_id", "regime", "gap", "attestation_id"),
+    columns=(
+        Column("shipment_id", pl.String(), "id of the cargo", required=True),
+        _REGIME,
+        Column(
+            "gap",
+            pl.String(),
+            "missing: no attestation for the voyage; late: after the last day allowed; "
+            "retriggered: a ship-to-ship transfer and no attestation since; "
+            "contradicted: the evidence puts the price above the one attested; not_itemised: ancillary costs left out",
+            required=True,
+            allowed=("missing", "late", "retriggered", "contradicted", "not_itemised"),
+        ),
+        Column(
+            "rule_id",
+            pl.String(),
+            "row of reference.attestation_rules; contradicted: the cap in reference.price_caps, empty where it is open",
+        ),
+        Column("attestation_id", pl.String(), "id of the attestation; empty: missing"),
+        Column("tier", pl.String(), "tier of the party that attested"),
+        Column("party", pl.String(), "who attested"),
+        Column("loading_date", pl.Date(), "day of loading", required=True),
+        Column(
+            "due_on",
+            pl.Date(),
+            "last day for the attestation, which may lie ahead; retriggered: counted from the transfer; "
+            "empty: no deadline is known, or none is meant",
+        ),
+        Column("attested_on", pl.Date(), "day of the attestation"),
+        Column("transfer_date", pl.Date(), "first ship-to-ship transfer that no attestation of the tier follows"),
+        Column(
+            "price_attested_at_or_below_usd_per_bbl",
+            pl.Float64(),
+            "price which the oil was attested to be bought at or below",
+            unit="USD/bbl",
+        ),
+        Column("price_low_usd_per_bbl", pl.Float64(), "by the evidence, the price is at least this", unit="USD/bbl"),
+        _CAP,
+        Column("reason", pl.String(), "why, in one sentence that names the rule", required=True),
+        Column(
+            "confidence",
+            pl.String(),
+            "of the rule; contradicted: of the verdict",
+            required=True,
+            allowed=CONFIDENCE,
         ),
     ),
 )

@@ -569,8 +569,9 @@ class _Case:
         if excess := verdict["excess_value_usd"]:
             least = "at least " if price is None else ""
             lines.append(f"Money above the cap: {least}USD {amount(excess)} on {amount(verdict['quantity_bbl'])} bbl.")
-        if verdict["verdict"] in ("within_cap", "unpriced") and any(row["open_id"] for row in self.readings):
-            lines.append("Whether an exemption covers it is open, which leaves this answer standing (J-2).")
+        opens = list(dict.fromkeys(row["open_id"] for row in self.readings if row["open_id"]))
+        if opens and verdict["verdict"] in ("within_cap", "unpriced"):
+            lines.append(f"Whether {listing(opens, 'or')} covers it is open, which leaves this answer standing (J-2).")
         weakest = "" if verdict["confidence"] == "verified" else ", the weakest among the rules that decided (J-1)"
         lines.append(f"Confidence: {verdict['confidence']}{weakest}.")
         lines.append(f"Reason codes: {', '.join(verdict['reason_codes']) or 'none'}.")

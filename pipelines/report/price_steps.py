@@ -130,7 +130,7 @@ def _density(cargo: Row, reference: Reference) -> str:
             return "Neither grade nor code tells the product: barrels per tonne have the range of all products (J-15)."
         generic = _find(reference.grades, kind="generic_crude")
         typical = f" about {generic['bbl_per_t']:g} {cite(generic['source'])}" if generic else ""
-        return f"The grade is not known: barrels per tonne{typical}, with the range of all crudes (J-15)."
+        return f"No density of the grade is known: barrels per tonne{typical}, with the range of all crudes (J-15)."
     kind = "crude" if is_crude else "product"
     by_grade = cargo["bbl_basis"] == "density_of_grade"
     for row in reference.grades.filter(pl.col("kind") == kind).iter_rows(named=True):

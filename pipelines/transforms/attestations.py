@@ -5,6 +5,8 @@ Add here: another kind of gap, with its duty in `data/rules/attestation_rules.cs
 Keep out: duties, days and dates (those are data), and verdicts: an attestation changes none.
 """
 
+from typing import Literal
+
 import polars as pl
 import polars.selectors as cs
 
@@ -73,7 +75,7 @@ def _attested(owed: pl.LazyFrame, attestations: pl.LazyFrame) -> pl.LazyFrame:
     return owed.join(attestations, on="shipment_id").filter(pl.col("tiers").list.contains(pl.col("tier")))
 
 
-def _one_per_tier(attestations: pl.LazyFrame, keep: pl.UniqueKeepStrategy) -> pl.LazyFrame:
+def _one_per_tier(attestations: pl.LazyFrame, keep: Literal["first", "last"]) -> pl.LazyFrame:
     """The first or the last attestation of each shipment and tier."""
     in_order = attestations.sort("attested_on", "attestation_id")
     return in_order.unique(["shipment_id", "tier"], keep=keep, maintain_order=True)
@@ -159,16 +161,14 @@ def _retriggered(legs: pl.LazyFrame, attestations: pl.LazyFrame, book: Rulebook)
 
 def _contradicted(legs: pl.LazyFrame, attestations: pl.LazyFrame) -> pl.LazyFrame:
     """Attestations whose price lies below the least that the evidence allows, of whatever day."""
-    attested, cap = pl.col(_ATTESTED), pl.col("cap_usd_per_bbl")
-    says_within = (attested <= cap) & is_above(cap)
-    low = pl.col("price_low_usd_per_bbl").round(4)
-    evidence = pl.format(
+    attested = pl.col(_ATTESTED)
+    contradiction = pl.format(
         "Attested at or below {} USD/bbl, but the evidence puts the price {} {} USD/bbl",
         _shown(attested),
         pl.when("is_price_above_low").then(pl.lit("above")).otherwise(pl.lit("at no less than")),
-        _shown(low),
+        _shown(pl.col("price_low_usd_per_bbl").round(4)),
     )
-    level = pl.format("the {} cap of {} USD/bbl ({})", "regime", _shown(cap), "cap_id")
+    level = pl.format("the {} cap is {} USD/bbl ({})", "regime", _shown(pl.col("cap_usd_per_bbl")), "cap_id")
     return (
         legs.join(attestations, on="shipment_id")
         .filter(is_above(attested))
@@ -176,9 +176,7 @@ def _contradicted(legs: pl.LazyFrame, attestations: pl.LazyFrame) -> pl.LazyFram
             gap=pl.lit("contradicted"),
             rule_id="cap_id",
             confidence="verdict_confidence",
-            reason=pl.when(says_within)
-            .then(pl.format("{}: {} lies between the two.", evidence, level))
-            .otherwise(pl.format("{}.", evidence)),
+            reason=pl.concat_str(pl.concat_str(contradiction, level, separator="; ", ignore_nulls=True), pl.lit(".")),
         )
     )
 

@@ -275,7 +275,7 @@ def test_open_exemption_leaves_a_price_below_the_cap_alone(book: Rulebook, refer
     text = said(row, book, reference)
     # INT/2022/2470156 is known until 2025-06-28; what followed was not found.
     assert "INT/2022/2470156 (2025 on) (S2-UK-3), in force from 2025-06-29 on, whether it covers is open." in text
-    assert "Whether an exemption covers it is open, which leaves this answer standing (J-2)." in text
+    assert "Whether S2-UK-3 covers it is open, which leaves this answer standing (J-2)." in text
 
 
 def test_enforcement_case_keeps_the_words_of_the_release(book: Rulebook, reference: Reference) -> None:
