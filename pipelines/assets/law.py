@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.checks.rules import stale
 from pipelines.contracts.reference import REFERENCE_TABLES
@@ -24,17 +25,25 @@ from pipelines.settings import Settings
 from pipelines.sources.reference import Reference
 from pipelines.warehouse.store import Store
 
+# Loaded once a process: several assets look at the same tables.
+_book = cache(Rulebook.load)
+_reference = cache(Reference.load)
 
-@cache
+
 def rulebook(settings: Settings) -> Rulebook:
     """The rulebook as the night knows it."""
-    return Rulebook.load().as_of(settings.as_of)
+    return _book().as_of(settings.as_of)
+
+
+def reference(settings: Settings) -> Reference:
+    """The shipped figures as the night knows them."""
+    return _reference().as_of(settings.as_of)
 
 
 @cache
-def reference(settings: Settings) -> Reference:
-    """The shipped figures as the night knows them."""
-    return Reference.load().as_of(settings.as_of)
+def shipments_table() -> Table:
+    """The declared-shipments contract with the vocabularies of the shipped tables."""
+    return shipments_contract(_book(), _reference())
 
 
 def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:

@@ -11,15 +11,13 @@ from functools import cache
 import dagster as dg
 import polars as pl
 
-from pipelines.assess import shipments_contract
+from pipelines.assets.law import shipments_table
 from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
-from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.landing import FILE_COLUMN, read_folder
-from pipelines.sources.reference import Reference
 from pipelines.warehouse.store import Store
 
 WARN = dg.AssetCheckSeverity.WARN
@@ -28,12 +26,12 @@ WARN = dg.AssetCheckSeverity.WARN
 @cache
 def staged_shipments() -> Table:
     """The contract of the file, with the file's name, as the table `staging.declared_shipments`."""
-    contract = shipments_contract(Rulebook.load(), Reference.load())
+    contract = shipments_table()
     return replace(contract, schema="staging", columns=(FILE_COLUMN, *contract.columns))
 
 
 def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
-    landing = read_folder(settings.shipments_folder, shipments_contract(Rulebook.load(), Reference.load()))
+    landing = read_folder(settings.shipments_folder, shipments_table())
     return {
         staged_shipments().name: landing.accepted,
         QUARANTINE.name: landing.quarantine,

@@ -15,7 +15,6 @@ from pipelines.rules.rulebook import Rulebook
 from pipelines.transforms.judge import is_above
 
 _LEG = ["shipment_id", "regime"]
-_ATTESTED = "price_attested_at_or_below_usd_per_bbl"
 
 
 def attestation_gaps(
@@ -147,8 +146,8 @@ def _retriggered(legs: pl.LazyFrame, attestations: pl.LazyFrame, book: Rulebook)
             gap=pl.lit("retriggered"),
             due_on=_days_after("transfer_date"),
             reason=pl.format(
-                "Attested on {}, and no party of tier {} attested again once the cargo went from ship to ship on {}, "
-                "which starts a new voyage under {} ({}).",
+                "Attested on {}, and no party of tier {} attested again after the ship-to-ship transfer on {}: {} ({}) "
+                "asks for one each time the oil is loaded.",
                 "attested_on",
                 "tier",
                 "transfer_date",
@@ -161,11 +160,10 @@ def _retriggered(legs: pl.LazyFrame, attestations: pl.LazyFrame, book: Rulebook)
 
 def _contradicted(legs: pl.LazyFrame, attestations: pl.LazyFrame) -> pl.LazyFrame:
     """Attestations whose price lies below the least that the evidence allows, of whatever day."""
-    attested = pl.col(_ATTESTED)
+    attested = pl.col("price_attested_at_or_below_usd_per_bbl")
     contradiction = pl.format(
-        "Attested at or below {} USD/bbl, but the evidence puts the price {} {} USD/bbl",
+        "Attested at or below {} USD/bbl, but the evidence puts the price at no less than {} USD/bbl",
         _shown(attested),
-        pl.when("is_price_above_low").then(pl.lit("above")).otherwise(pl.lit("at no less than")),
         _shown(pl.col("price_low_usd_per_bbl").round(4)),
     )
     level = pl.format("the {} cap is {} USD/bbl ({})", "regime", _shown(pl.col("cap_usd_per_bbl")), "cap_id")

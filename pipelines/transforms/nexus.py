@@ -5,6 +5,7 @@ Add here: another way for a cargo to meet a regime.
 Keep out: which country brings which regime (`data/rules/nexus_*.csv`, `regimes.csv`).
 """
 
+import datetime as dt
 from collections.abc import Sequence
 
 import polars as pl
@@ -47,17 +48,19 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
 
 def _reached_by_provider(regime: str, book: Rulebook) -> pl.Expr:
     """True where a provider in a role that the regime covers, or may cover, is of one of its countries."""
-    services = book.nexus_services.filter((pl.col("regime") == regime) & (pl.col("is_covered") != "no"))
-    countries = book.nexus_countries.filter(pl.col("regime") == regime)
+    is_of_regime = pl.col("regime") == regime
+    roles = book.nexus_services.filter(is_of_regime, pl.col("is_covered") != "no")["role"].to_list()
+    countries: dict[tuple[str, dt.date | None, dt.date | None], list[str]] = {}
+    for row in book.nexus_countries.filter(is_of_regime).iter_rows(named=True):
+        for role in roles:
+            if row["role"] in ("*", role):
+                countries.setdefault((role, row["valid_from"], row["valid_to"]), []).append(row["country"])
     tests = [pl.lit(False)]
-    for role in services["role"]:
-        for (first, end), rows in countries.filter(pl.col("role").is_in(["*", role])).group_by(
-            "valid_from", "valid_to"
-        ):
-            test = pl.col(role).is_in(rows["country"].to_list())
-            if first is not None:
-                test &= pl.col("loading_last") >= first
-            if end is not None:
-                test &= pl.col("loading_first") < end
-            tests.append(test)
+    for (role, first, end), named in countries.items():
+        test = pl.col(role).is_in(named)
+        if first is not None:
+            test &= pl.col("loading_last") >= first
+        if end is not None:
+            test &= pl.col("loading_first") < end
+        tests.append(test)
     return pl.any_horizontal(tests).fill_null(False)

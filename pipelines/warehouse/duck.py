@@ -75,12 +75,14 @@ def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Sto
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE warehouse")
+        connection.execute("BEGIN")
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
             rows[f"{table.schema}.{table.name}"] = _load(connection, table, store)
         for macro in macros:
             connection.execute(macro)
+        connection.execute("COMMIT")
         connection.execute("CHECKPOINT warehouse")
         connection.execute("USE memory")
         connection.execute("DETACH warehouse")

@@ -57,22 +57,29 @@ def voyage(loading: dt.date, length: int | None, contract: dt.date | None) -> Ro
     return {"loading_date": loading, "discharge_date": discharge, "contract_date": contract}
 
 
-# Somewhere at the edge of a rule, or discharged while an earlier cap may still be usable.
+def after_a_step(cap: Row, day: int, length: int | None, contract: int | None, price: float) -> Row:
+    """Crude discharged some days after a level fell, on a contract some days older than its publication."""
+    discharge = cap["valid_from"] + dt.timedelta(days=day)
+    age = None if contract is None else cap["published_on"] - dt.timedelta(days=contract)
+    loading = discharge - dt.timedelta(days=length or 20)
+    plain = {"hs_code": "2709", "oil": "Urals", "quantity_unit": "bbl", "incoterm": "FOB", "usd_per_bbl": price}
+    return voyage(loading, length, age) | plain
+
+
+# At the edge of a rule, or while an earlier cap may still be usable.
+STEPS = BOOK.price_caps.filter(pl.col("cap_usd_per_bbl").is_in([44.1, 47.6])).to_dicts()
 VOYAGES = st.builds(
     voyage,
     days(0, -1, -3, -20, -45, 1),
     st.sampled_from([20, None, 0, 1, 3, 45, 61]),
     days(0, -1, -40) | st.none(),
 ) | st.builds(
-    lambda cap, wait, length, contract: voyage(
-        cap["valid_from"] + dt.timedelta(days=wait - (length or 20)),
-        length,
-        contract and cap["published_on"] - dt.timedelta(days=contract),
-    ),
-    st.sampled_from(BOOK.price_caps.filter(pl.col("cap_usd_per_bbl").is_in([44.1, 47.6])).to_dicts()),
+    after_a_step,
+    st.sampled_from(STEPS),
     st.sampled_from([0, 15, 44, 45, 46, 75]),
-    st.sampled_from([30, 60, None]),
+    st.sampled_from([60, 30, None]),
     st.sampled_from([30, 1, 0, -14, None]),
+    st.sampled_from([46.0, 50.0, 60.0, 60.01]),
 )
 PRICES = (
     st.sampled_from(LEVELS)
@@ -111,6 +118,7 @@ BBL = {"bbl": 1.0, "kl": 6.28981077, "t": 7.254683702, "kg": 0.007254683702}
 
 def cargo(number: int, facts: Row) -> Row:
     """A declared shipment; its value is the price times the barrels of Urals."""
+    facts = facts | facts["voyage"]
     price = facts["usd_per_bbl"]
     value = None if price is None else price * facts["quantity"] * BBL[facts["quantity_unit"]]
     declared = {
@@ -122,7 +130,7 @@ def cargo(number: int, facts: Row) -> Row:
         "freight_cost": _share(value, facts["freight_share"]),
         "insurance_cost": _share(value, facts["insurance_share"]),
     }
-    return facts | declared | facts["voyage"] | OILS[facts["oil"]] | facts["outside"]
+    return facts | declared | OILS[facts["oil"]] | facts["outside"]
 
 
 def _share(value: float | None, share: float | None) -> float | None:

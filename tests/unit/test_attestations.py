@@ -248,12 +248,6 @@ class TestContradicted:
         bounds = {"price_low_usd_per_bbl": 60.0, "price_usd_per_bbl": None, "price_high_usd_per_bbl": 75.0}
         assert gaps([loaded()], [attestation()], **bounds) == []
 
-    def test_by_a_floor_that_the_price_is_above(self, gaps: Any) -> None:
-        bounds = {"price_low_usd_per_bbl": 60.0, "price_usd_per_bbl": None, "price_high_usd_per_bbl": None}
-        (gap,) = gaps([loaded()], [attestation()], is_price_above_low=True, price_tolerance_usd_per_bbl=0.0, **bounds)
-        assert gap["gap"] == "contradicted"
-        assert "above 60 USD/bbl" in gap["reason"]
-
     def test_on_any_loading_day_and_by_each_attestation(self, gaps: Any) -> None:
         # Before the duties of 2024, and JP, of which no duty is known.
         others = [attestation(attestation_id="T2", tier="3"), attestation(attestation_id="T3", tier="3")]
