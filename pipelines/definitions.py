@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from pipelines.assets import analysis, judging, law, marts, release, shipments
+from pipelines.assets import analysis, inputs, judging, law, marts, release
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.quality import INPUT_FILES
@@ -30,7 +30,8 @@ def stored_tables() -> list[Table]:
     return [
         *RULE_TABLES.values(),
         *REFERENCE_TABLES.values(),
-        shipments.staged_shipments(),
+        inputs.staged_shipments(),
+        inputs.STAGED_ATTESTATIONS,
         QUARANTINE,
         INPUT_FILES,
         CARGOES,
@@ -52,7 +53,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *law.build_assets(settings),
-            *shipments.build_assets(),
+            *inputs.build_assets(),
             *judging.build_assets(settings),
             *analysis.ASSETS,
             *marts.build_assets(tables),

@@ -1,4 +1,4 @@
-"""Tables that look at the verdicts again: what changed, what flips, whose vessel was listed.
+"""Tables that look at the verdicts again: what changed, what flips, whose vessel was listed, what lacks an attestation.
 
 Here: their assets.
 Add here: another analysis of verdicts, as a pure function in `pipelines.transforms` and a line here.
@@ -8,19 +8,22 @@ Keep out: marts that SQL can say (`sql/marts`).
 import dagster as dg
 import polars as pl
 
+from pipelines.assets.inputs import STAGED_ATTESTATIONS
 from pipelines.assets.law import reference, rulebook
 from pipelines.assets.table_asset import table_assets
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
-from pipelines.contracts.marts import LISTED_VESSEL_CARGOES, VERDICT_CHANGES, VERDICT_SENSITIVITY
+from pipelines.contracts.marts import ATTESTATION_GAPS, LISTED_VESSEL_CARGOES, VERDICT_CHANGES, VERDICT_SENSITIVITY
 from pipelines.contracts.reference import LISTED_VESSELS
+from pipelines.contracts.rules import ATTESTATION_RULES
 from pipelines.contracts.table import Table
 from pipelines.settings import Settings
+from pipelines.transforms.attestations import attestation_gaps
 from pipelines.transforms.history import verdict_changes
 from pipelines.transforms.sensitivity import verdict_sensitivity
 from pipelines.transforms.vessels import listings_on_loading
 from pipelines.warehouse.store import Store
 
-TABLES: list[Table] = [VERDICT_CHANGES, VERDICT_SENSITIVITY, LISTED_VESSEL_CARGOES]
+TABLES: list[Table] = [VERDICT_CHANGES, VERDICT_SENSITIVITY, LISTED_VESSEL_CARGOES, ATTESTATION_GAPS]
 
 
 def _changes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
@@ -43,6 +46,13 @@ def _listed_vessels(settings: Settings, store: Store) -> dict[str, pl.DataFrame]
     return {LISTED_VESSEL_CARGOES.name: listings.sort("shipment_id", "authority").collect()}
 
 
+def _attestation_gaps(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    gaps = attestation_gaps(
+        store.scan(VERDICTS), store.scan(CARGOES), store.scan(STAGED_ATTESTATIONS), rulebook(settings)
+    )
+    return {ATTESTATION_GAPS.name: gaps.collect()}
+
+
 ASSETS: list[dg.AssetsDefinition] = [
     table_assets(_changes, [VERDICT_CHANGES], name="verdict_changes", reads=[CARGOES, VERDICTS]),
     table_assets(_sensitivity, [VERDICT_SENSITIVITY], name="verdict_sensitivity", reads=[CARGOES, VERDICTS]),
@@ -51,5 +61,11 @@ ASSETS: list[dg.AssetsDefinition] = [
         [LISTED_VESSEL_CARGOES],
         name="listed_vessel_cargoes",
         reads=[CARGOES, VERDICTS, LISTED_VESSELS],
+    ),
+    table_assets(
+        _attestation_gaps,
+        [ATTESTATION_GAPS],
+        name="attestation_gaps",
+        reads=[CARGOES, VERDICTS, STAGED_ATTESTATIONS, ATTESTATION_RULES],
     ),
 ]

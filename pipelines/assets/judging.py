@@ -10,8 +10,8 @@ import datetime as dt
 import dagster as dg
 import polars as pl
 
+from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.law import reference, rulebook
-from pipelines.assets.shipments import staged_shipments
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS

@@ -1,6 +1,6 @@
-"""Users' own shipments files, from the landing folder to staging and quarantine.
+"""Users' own files, shipments and attestations, from the landing folders to staging and quarantine.
 
-Here: the tables that one reading of the folder gives.
+Here: the tables that one reading of the folders gives.
 Add here: another input contract of users.
 Keep out: how files are read (`pipelines.sources.landing`).
 """
@@ -13,6 +13,7 @@ import polars as pl
 
 from pipelines.assets.law import shipments_table
 from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
+from pipelines.contracts.attestations import ATTESTATIONS
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
@@ -30,19 +31,25 @@ def staged_shipments() -> Table:
     return replace(contract, schema="staging", columns=(FILE_COLUMN, *contract.columns))
 
 
+STAGED_ATTESTATIONS = replace(ATTESTATIONS, schema="staging", columns=(FILE_COLUMN, *ATTESTATIONS.columns))
+
+
 def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
-    landing = read_folder(settings.shipments_folder, shipments_table())
+    shipments = read_folder(settings.shipments_folder, shipments_table())
+    attestations = read_folder(settings.attestations_folder, ATTESTATIONS, prefix="attestations/")
     return {
-        staged_shipments().name: landing.accepted,
-        QUARANTINE.name: landing.quarantine,
-        INPUT_FILES.name: landing.files,
+        staged_shipments().name: shipments.accepted,
+        STAGED_ATTESTATIONS.name: attestations.accepted,
+        QUARANTINE.name: pl.concat([shipments.quarantine, attestations.quarantine]),
+        INPUT_FILES.name: pl.concat([shipments.files, attestations.files]),
     }
 
 
 def _nothing_lost(files: pl.DataFrame, store: Store) -> Finding:
     """accepted + quarantined = read, per file, and the tables hold just those rows."""
+    accepted = pl.concat(store.scan(table).select("file") for table in (staged_shipments(), STAGED_ATTESTATIONS))
     in_tables = {
-        "rows_accepted": store.scan(staged_shipments()).group_by("file").len(),
+        "rows_accepted": accepted.group_by("file").len(),
         "rows_quarantined": store.scan(QUARANTINE).group_by("file").len(),
     }
     counted = files.lazy()
@@ -61,6 +68,12 @@ def _all_read(files: pl.DataFrame, _: Store) -> Finding:
     return Finding(files.height, refused.height, refused)
 
 
+def _cargoes_known(attestations: pl.DataFrame, store: Store) -> Finding:
+    declared = store.scan(staged_shipments()).select("shipment_id").collect()
+    unknown = attestations.join(declared, on="shipment_id", how="anti")
+    return Finding(attestations.height, unknown.height, unknown.select("file", "attestation_id", "shipment_id"))
+
+
 def _nothing_set_aside(quarantine: pl.DataFrame, _: Store) -> Finding:
     return Finding(quarantine.height, quarantine.height, quarantine.drop("raw_row").head(SAMPLE_ROWS))
 
@@ -73,10 +86,19 @@ def build_assets() -> list[dg.AssetsDefinition]:
             # The list of files comes last: its check looks at the two other tables.
             {
                 staged_shipments(): [],
+                STAGED_ATTESTATIONS: [
+                    TableCheck(
+                        "cargoes_known",
+                        "Every attestation names a declared shipment; one that does not counts for nothing.",
+                        _cargoes_known,
+                        WARN,
+                        is_blocking=False,
+                    )
+                ],
                 QUARANTINE: [
                     TableCheck(
                         "nothing_set_aside",
-                        "No row of a shipments file was set aside. The sample shows what to mend.",
+                        "No row of a user's file was set aside. The sample shows what to mend.",
                         _nothing_set_aside,
                         WARN,
                         is_blocking=False,
@@ -90,13 +112,13 @@ def build_assets() -> list[dg.AssetsDefinition]:
                     ),
                     TableCheck(
                         "every_file_read",
-                        "Every file in the landing folder could be read.",
+                        "Every file in the landing folders could be read.",
                         _all_read,
                         WARN,
                         is_blocking=False,
                     ),
                 ],
             },
-            name="shipments_files",
+            name="input_files",
         )
     ]
