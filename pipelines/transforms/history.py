@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.contracts.marts import VERDICT_CHANGES
 from pipelines.rules.rulebook import Rulebook
-from pipelines.transforms.judge import judge
+from pipelines.transforms.judge import LONGEST_VOYAGE, judge
 
 _KEYS = ["shipment_id", "regime"]
 
@@ -32,6 +32,7 @@ def as_known_at_loading(cargoes: pl.DataFrame, book: Rulebook) -> pl.LazyFrame:
 def verdict_changes(cargoes: pl.DataFrame, verdicts: pl.LazyFrame, book: Rulebook) -> pl.LazyFrame:
     """One row per cargo and regime whose verdict as known at loading differs from `verdicts`, known now."""
     rule = pl.coalesce("exemption_id", "transition_id", "cap_id")
+    cargoes = _with_later_rules(cargoes, book)
     then = as_known_at_loading(cargoes, book).select(
         *_KEYS, verdict_then="verdict", rule_then=rule, reason_then="reason"
     )
@@ -64,6 +65,26 @@ def verdict_changes(cargoes: pl.DataFrame, verdicts: pl.LazyFrame, book: Ruleboo
         .with_columns(changed_by_published_on=_day(pl.col("changed_by"), days))
         .select(VERDICT_CHANGES.polars_schema().names())
     )
+
+
+def _with_later_rules(cargoes: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
+    """The cargoes whose voyage is met by a rule published after loading; the others cannot have changed."""
+    voyage = {
+        "first": pl.col("loading_first"),
+        "known_on": pl.col("loading_last"),
+        "last": pl.coalesce("discharge_last", pl.col("loading_last") + LONGEST_VOYAGE),
+    }
+    later = (
+        cargoes.select(**voyage)
+        .unique()
+        .join(_published(book), how="cross")
+        .filter(
+            pl.col("published_on") > pl.col("known_on"),
+            pl.col("valid_from") <= pl.col("last"),
+            (pl.col("valid_to") > pl.col("first")).fill_null(True),
+        )
+    )
+    return cargoes.with_columns(**voyage).join(later, on=list(voyage), how="semi").drop(list(voyage))
 
 
 def _day(rule_id: pl.Expr, days: dict[str, object]) -> pl.Expr:
