@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint ui clean lock
+.PHONY: help setup run test lint docs pictures ui clean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,12 @@ lint: $(INSTALLED) ## style, formatting and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+docs: $(INSTALLED) ## write the generated documents again
+	$(BIN)/python -m pipelines.report.documents
+
+pictures: run ## make the pictures of the README again
+	$(BIN)/python -m pipelines.report.pictures
 
 ui: $(INSTALLED) ## Dagster's pages, with schedule and daemon
 	$(BIN)/plimsoll ui
