@@ -61,7 +61,13 @@ def build_defs(settings: Settings) -> dg.Definitions:
         ],
         jobs=[nightly],
         schedules=[
-            dg.ScheduleDefinition(name=NIGHTLY, job=nightly, cron_schedule=NIGHTLY_CRON, execution_timezone="UTC")
+            dg.ScheduleDefinition(
+                name=NIGHTLY,
+                job=nightly,
+                cron_schedule=NIGHTLY_CRON,
+                execution_timezone="UTC",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+            )
         ],
         resources={"settings": _night(settings)},
         executor=dg.in_process_executor,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import polars as pl
 
-from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES
+from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES, PROVIDER_ROLES
 from pipelines.names import normalised
 from pipelines.rules.rulebook import Rulebook
 
@@ -32,7 +32,16 @@ FREIGHT_REACH = dt.timedelta(days=180)  # J-17
 DAY = dt.timedelta(days=1)
 COSTS = ("freight_cost", "insurance_cost", "other_cost")
 ESTIMATED = "cif_less_estimated_freight"  # price basis wherever a contained cost had to be estimated
-RULE_TABLES = ("regimes", "price_caps", "transitions", "exemptions", "scope_rules", "product_classes")
+RULE_TABLES = (
+    "regimes",
+    "price_caps",
+    "transitions",
+    "exemptions",
+    "scope_rules",
+    "product_classes",
+    "nexus_services",
+    "nexus_countries",
+)
 REFERENCE_TABLES = (
     "grades",
     "incoterms",
@@ -283,14 +292,30 @@ class Rederiver:
         return [self._verdict(cargo, regime, basis) for regime, basis in self._nexus(cargo)]
 
     def _nexus(self, cargo: Row) -> Iterator[tuple[Row, str]]:
+        """The regimes that reach the cargo, each with what brings it."""
         declared = set(_split(cargo["nexus"]))
+        brought = self._brought_by_providers(cargo)
+        is_told = bool(declared or brought) or all(cargo[role] for role in PROVIDER_ROLES)
         for regime in self.rulebook["regimes"]:
             if regime["regime"] in declared:
                 yield regime, "declared"
+            elif regime["regime"] in brought:
+                yield regime, "inferred"
             elif regime["destination_nexus"] and regime["destination_nexus"] == cargo["destination_country"]:
                 yield regime, "inferred"  # J-26
-            elif not declared:
+            elif not is_told:
                 yield regime, "assumed"
+
+    def _brought_by_providers(self, cargo: Row) -> set[str]:
+        """The regimes of those service providers whose service is not known to lie outside the regime."""
+        outside = {(row["regime"], row["role"]) for row in self.rulebook["nexus_services"] if row["is_covered"] == "no"}
+        return {
+            row["regime"]
+            for row in self.rulebook["nexus_countries"]
+            for role in PROVIDER_ROLES
+            if cargo[role] == row["country"] and row["role"] in ("*", role) and (row["regime"], role) not in outside
+            if any(_covers_day(row, day) for day in _days(cargo["loading_first"], cargo["loading_last"]))
+        }
 
     def _verdict(self, cargo: Row, regime: Row, nexus_basis: str) -> Row:
         level_date = cargo["discharge_last"] or cargo["loading_last"]
@@ -655,7 +680,8 @@ def _in_force(rules: Rows, loading: dt.date, day: dt.date) -> Rows:
 
 
 def _covers_day(rule: Row, day: dt.date) -> bool:
-    return bool(rule["valid_from"] <= day and (rule["valid_to"] is None or day < rule["valid_to"]))
+    has_begun = rule["valid_from"] is None or rule["valid_from"] <= day
+    return bool(has_begun and (rule["valid_to"] is None or day < rule["valid_to"]))
 
 
 def _latest(rules: Iterable[Row]) -> Row | None:

@@ -100,7 +100,6 @@ def test_class_of_a_code(
         assert how_sure == confidence
 
 
-@pytest.mark.xfail(strict=True, reason="the class of everything unlisted is unverified (J-19), not for short codes yet")
 def test_a_short_code_that_only_unlisted_codes_share_is_unverified(book: Rulebook) -> None:
     codes = pl.LazyFrame({"hs_code": ["271091"]})
     (row,) = class_options(codes, book).filter(pl.col("regime") == "US").collect().to_dicts()

@@ -6,25 +6,18 @@ Keep out: comparisons with the fast pipeline, which prove nothing about either.
 """
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
+import polars as pl
 import pytest
 
 from pipelines.checks.rederive import Rederiver
+from pipelines.contracts.rules import PROVIDER_ROLES
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 
 Row = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def book() -> Rulebook:
-    return Rulebook.load()
-
-
-@pytest.fixture(scope="module")
-def reference() -> Reference:
-    return Reference.load()
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +50,7 @@ def cargo(loading: str, discharge: str | None = None, price: float | None = None
     row = {
         "shipment_id": "A", "contract_date": None, **windows, "hs_code": "270900", "grade_key": "urals", "project_key": None,
         "origin_country": "RU", "destination_country": "IN", "transport_mode": "sea", "nexus": "US",
+        **dict.fromkeys(PROVIDER_ROLES),
         "quantity": None, "value": None, "itemised_costs": None, "usd_per_unit_of_currency": None,
         "bbl_per_unit_low": None, "bbl_per_unit_high": None, "estimated_costs_high_usd_per_bbl": None,
         "price_low_usd_per_bbl": price, "price_high_usd_per_bbl": price, "is_price_above_low": False, "price_basis": None,
@@ -488,14 +482,88 @@ def test_vacuum_gas_oil_to_croatia(rederiver: Rederiver) -> None:
 # --- verdicts: nexus --------------------------------------------------------------------------------------------
 
 
-def test_destination_japan_brings_its_regime(rederiver: Rederiver) -> None:
-    def nexus(declared: str | None, destination: str) -> dict[str, str]:
-        row = cargo("2024-03-01", "2024-03-20", 50.0, nexus=declared, destination_country=destination)
-        return {found["regime"]: found["nexus_basis"] for found in rederiver.verdicts(row)}
+EVERY = {"US", "EU", "UK", "JP", "CA", "AU", "NZ", "CH", "NO"}
+NEUTRAL = dict.fromkeys(PROVIDER_ROLES, "AE")
 
-    assert nexus("EU", "JP") == {"EU": "declared", "JP": "inferred"}
-    assert nexus("JP;EU", "JP") == {"EU": "declared", "JP": "declared"}
-    assert nexus("EU", "IN") == {"EU": "declared"}
-    assumed = nexus(None, "JP")
-    assert set(assumed) == {"US", "EU", "UK", "JP", "CA", "AU", "NZ", "CH", "NO"}
-    assert {regime for regime, basis in assumed.items() if basis == "inferred"} == {"JP"}
+
+def nexus(
+    rederiver: Rederiver, declared: str | None = None, loading: str = "2024-03-01", **facts: Any
+) -> dict[str, str]:
+    row = cargo(loading, "2024-03-20", 50.0, nexus=declared, **facts)
+    return {found["regime"]: found["nexus_basis"] for found in rederiver.verdicts(row)}
+
+
+def test_destination_japan_brings_its_regime(rederiver: Rederiver) -> None:
+    assert nexus(rederiver, "EU", destination_country="JP") == {"EU": "declared", "JP": "inferred"}
+    assert nexus(rederiver, "JP;EU", destination_country="JP") == {"EU": "declared", "JP": "declared"}
+    assert nexus(rederiver, "EU") == {"EU": "declared"}
+    assumed = nexus(rederiver, destination_country="JP")
+    assert assumed == dict.fromkeys(EVERY, "assumed") | {"JP": "inferred"}
+
+
+@pytest.mark.parametrize(
+    ("providers", "regime"),
+    [
+        ({"flag": "LR"}, "US"),  # the registry is run by a company in the United States
+        ({"flag": "MH"}, "US"),
+        ({"insurer_country": "GB"}, "UK"),
+        ({"owner_country": "GR"}, "EU"),
+        ({"customs_broker_country": "NO"}, "NO"),  # not known to be covered: judged to be safe
+        ({"classification_country": "JP"}, "JP"),
+    ],
+)
+def test_a_provider_brings_its_regime_alone(rederiver: Rederiver, providers: Row, regime: str) -> None:
+    assert nexus(rederiver, **providers) == {regime: "inferred"}
+    assert nexus(rederiver, **NEUTRAL | providers) == {regime: "inferred"}
+
+
+@pytest.mark.parametrize(
+    "providers",
+    [
+        {},
+        {"classification_country": "US"},  # X-9: classification is outside the services ban
+        {"owner_country": "LR"},  # the registry alone is run from the United States
+        {"insurer_country": "AE"},
+        {role: "AE" for role in PROVIDER_ROLES if role != "flag"},
+        {role: "AE" for role in PROVIDER_ROLES if role != "flag"} | {"classification_country": "US"},
+    ],
+)
+def test_every_regime_is_assumed_while_a_provider_is_not_known(rederiver: Rederiver, providers: Row) -> None:
+    assert nexus(rederiver, **providers) == dict.fromkeys(EVERY, "assumed")
+
+
+def test_eight_providers_of_no_regime_leave_none(rederiver: Rederiver) -> None:
+    assert nexus(rederiver, **NEUTRAL) == {}
+    assert nexus(rederiver, **NEUTRAL | {"classification_country": "US"}) == {}
+    assert nexus(rederiver, destination_country="JP", **NEUTRAL) == {"JP": "inferred"}
+    assert nexus(rederiver, "CA", **NEUTRAL) == {"CA": "declared"}
+
+
+def test_providers_beside_declared_regimes_and_destination(rederiver: Rederiver) -> None:
+    assert nexus(rederiver, "US", insurer_country="GB") == {"US": "declared", "UK": "inferred"}
+    assert nexus(rederiver, "UK", insurer_country="GB", flag="LR") == {"UK": "declared", "US": "inferred"}
+    to_japan = nexus(rederiver, insurer_country="GB", destination_country="JP")
+    assert to_japan == {"UK": "inferred", "JP": "inferred"}
+    assert nexus(rederiver, financier_country="US", broker_country="CH") == {"US": "inferred", "CH": "inferred"}
+
+
+def test_a_country_counts_on_its_loading_days(book: Rulebook, reference: Reference) -> None:
+    # A registry run from the United States in February 2024 only.
+    february = pl.col("id") == "NC-US-LR"
+    moved = book.nexus_countries.with_columns(
+        valid_from=pl.when(february).then(pl.date(2024, 2, 1)).otherwise("valid_from"),
+        valid_to=pl.when(february).then(pl.date(2024, 3, 1)).otherwise("valid_to"),
+    )
+    rederiver = Rederiver.of(replace(book, nexus_countries=moved), reference)
+    for loading, is_brought in (
+        ("2024-01-31", False),
+        ("2024-02-01", True),
+        ("2024-02-29", True),
+        ("2024-03-01", False),
+        ("2024-01-20..2024-01-31", False),
+        ("2024-01-31..2024-02-01", True),  # on a day that is possible
+        ("2024-02-29..2024-03-10", True),
+        ("2024-03-01..2024-03-10", False),
+    ):
+        expected = {"US": "inferred"} if is_brought else dict.fromkeys(EVERY, "assumed")
+        assert nexus(rederiver, loading=loading, flag="LR") == expected
