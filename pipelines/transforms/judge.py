@@ -14,13 +14,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipelines.contracts.cargoes import VERDICT_VALUES, VERDICTS
+from pipelines.contracts.cargoes import VERDICTS
 from pipelines.names import normalised
-from pipelines.rules.law import CONFIDENCE_OF_RANK, Law
+from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.transforms.classes import class_options
 from pipelines.transforms.nexus import legs_of
-from pipelines.transforms.readings import SITUATION, decide
+from pipelines.transforms.readings import SITUATION, STRADDLING, decide, outcomes_of
 
 # J-5: how long after loading a cargo whose discharge is not known may have been discharged.
 LONGEST_VOYAGE = dt.timedelta(days=60)
@@ -36,32 +36,35 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
     law = Law(book)
     seen = situations_of(cargoes, law, regimes)
     decisions = decide(seen.select(SITUATION).unique(), law)
-    judged = seen.join(decisions, on=SITUATION, how="left", nulls_equal=True)
-    return _with_verdict(judged).select(VERDICTS.polars_schema().names())
+    judged = _compared(seen.join(decisions, on=SITUATION, how="left", nulls_equal=True))
+    told = judged.join(outcomes_of(decisions), on=["situation", "outcome"], how="left")
+    return _with_amounts(told).select(VERDICTS.polars_schema().names())
 
 
 def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
     """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
-    legs = legs_of(cargoes, law.book, regimes)
+    # What the law sees of the oil itself differs between few cargoes, so it is looked up once for each difference.
+    oil = ["hs_code", "origin_country", "transport_mode", "grade_key", "project_key", "destination_country"]
+    scoped = cargoes.select(oil).unique().with_columns(scope_id=scope_rule(law.book), scope_mask=law.scope_mask())
     classes = class_options(cargoes.select("hs_code"), law.book)
     discharge_first = pl.coalesce("discharge_first", "loading_first")
     discharge_last = pl.coalesce("discharge_last", pl.col("loading_last") + LONGEST_VOYAGE)
     contract = pl.lit(pl.Series(law.contract_days, dtype=pl.Date())).search_sorted(
         pl.col("contract_date"), side="right"
     )
-    scope = scope_rule(law.book)
-    columns = {
-        "scope_id": scope,
-        "scope_mask": law.scope_mask(),
-        "contract_era": pl.when(pl.col("contract_date").is_not_null()).then(contract.cast(pl.Int32)),
-        "loading_first_era": _era(law, pl.col("loading_first")),
-        "loading_last_era": _era(law, pl.col("loading_last")),
-        "discharge_first_era": _era(law, discharge_first),
-        "discharge_last_era": _era(law, discharge_last),
-        "is_discharge_known": pl.col("discharge_last").is_not_null(),
-    }
-    return legs.join(classes, on=["regime", "hs_code"], how="left").with_columns(
-        level_date=pl.coalesce("discharge_last", "loading_last"), **columns
+    dated = cargoes.with_columns(
+        level_date=pl.coalesce("discharge_last", "loading_last"),
+        contract_era=pl.when(pl.col("contract_date").is_not_null()).then(contract.cast(pl.Int32)),
+        loading_first_era=_era(law, pl.col("loading_first")),
+        loading_last_era=_era(law, pl.col("loading_last")),
+        discharge_first_era=_era(law, discharge_first),
+        discharge_last_era=_era(law, discharge_last),
+        is_discharge_known=pl.col("discharge_last").is_not_null(),
+    )
+    return (
+        legs_of(dated, law.book, regimes)
+        .join(scoped, on=oil, how="left", nulls_equal=True)
+        .join(classes, on=["regime", "hs_code"], how="left")
     )
 
 
@@ -119,8 +122,11 @@ def _bound(column: str, unknown: float) -> pl.Expr:
     return pl.col(column).fill_null(unknown) - pl.col("price_tolerance_usd_per_bbl")
 
 
-def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
-    """The comparison of price and cap, exact but for the rounding of binary arithmetic (J-13), and what follows."""
+def _compared(legs: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds verdict, outcome (the verdict, and whether the price range has a cap inside it) and is_above_cap.
+
+    The comparison of price and cap is exact but for the rounding of binary arithmetic (J-13).
+    """
     is_priced = pl.col("price_low_usd_per_bbl").is_not_null() | pl.col("price_high_usd_per_bbl").is_not_null()
     covered = is_at_or_below(pl.col("lowest_cap"))
     verdict = (
@@ -142,41 +148,27 @@ def _with_verdict(judged: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("above_cap"))
         .otherwise(pl.lit("indeterminate"))
     )
-    has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
     straddled = pl.any_horizontal(
         ~is_above(pl.col(level)) & ~is_at_or_below(pl.col(level))
         for level in ("lowest_cap", "highest_cap", "lowest_prior", "highest_prior")
     )
-    outcome = pl.coalesce(
-        pl.when(pl.col("verdict") == verdict).then(pl.col(f"on_{verdict}")) for verdict in VERDICT_VALUES
-    )
-    judged = judged.with_columns(
+    is_straddling = (pl.col("verdict") == "indeterminate") & pl.col("is_only_capped") & straddled
+    has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
+    return legs.with_columns(
         verdict=verdict,
         is_above_cap=pl.when(has_sure_cap & covered)
         .then(False)
         .when(has_sure_cap & is_above(pl.col("highest_cap")))
         .then(True),
-    )
-    return (
-        judged.with_columns(
-            is_straddling=((pl.col("verdict") == "indeterminate") & pl.col("is_only_capped") & straddled).fill_null(
-                False
-            ),
-            outcome=outcome,
-        )
-        .unnest("outcome")
-        .with_columns(
-            margin_usd_per_bbl=pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl"),
-            excess_value_usd=_excess_value_usd(),
-            confidence=pl.col("rank").replace_strict(dict(enumerate(CONFIDENCE_OF_RANK)), return_dtype=pl.String),
-            reason_codes=pl.concat_list(
-                pl.when("is_straddling")
-                .then(pl.concat_list(pl.lit("price_range_straddles_cap"), "codes"))
-                .otherwise("codes"),
-                "price_notes",
-            ),
-            reason=_reason(),
-        )
+    ).with_columns(outcome=pl.when(is_straddling).then(pl.lit(STRADDLING)).otherwise("verdict"))
+
+
+def _with_amounts(told: pl.LazyFrame) -> pl.LazyFrame:
+    """Adds margin and money above the cap, and the codes that belong to the price."""
+    return told.with_columns(
+        margin_usd_per_bbl=pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl"),
+        excess_value_usd=_excess_value_usd(),
+        reason_codes=pl.concat_list("codes", "price_notes"),
     )
 
 
@@ -188,24 +180,4 @@ def _excess_value_usd() -> pl.Expr:
         .then(0.0)
         .when("is_above_cap")
         .then((price - pl.col("cap_usd_per_bbl")) * pl.col("quantity_bbl"))
-    )
-
-
-def _reason() -> pl.Expr:
-    straddle = pl.when("is_straddling").then(
-        pl.concat_str(pl.lit("the price range has the cap of "), "caps_text", pl.lit(" inside it"))
-    )
-    doubts = pl.when(pl.col("reason") != "").then("reason")
-    return (
-        pl.when(pl.col("verdict") == "indeterminate")
-        .then(
-            pl.concat_str(
-                pl.lit("Cannot be decided for the "),
-                "regime",
-                pl.lit(" cap: "),
-                pl.concat_str(straddle, doubts, separator="; ", ignore_nulls=True),
-                pl.lit("."),
-            )
-        )
-        .otherwise("reason")
     )

@@ -21,6 +21,10 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
     of a country that does. Assumed: nothing was declared and no provider brings any regime, unless every
     provider is named: then no regime is met, and the cargo has no leg.
     """
+    # Few cargoes differ in what brings a regime, so the regimes are found once for each difference.
+    distinct = ["nexus", "destination_country", *PROVIDER_ROLES]
+    if any(book.nexus_countries[column].count() for column in ("valid_from", "valid_to")):
+        distinct += ["loading_first", "loading_last"]
     reached = {row["regime"]: _reached_by_provider(row["regime"], book) for row in book.regimes.to_dicts()}
     reaches_none = ~pl.any_horizontal(reached.values())
     all_named = pl.all_horizontal(pl.col(role).is_not_null() for role in PROVIDER_ROLES)
@@ -43,7 +47,8 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
         )
         legs.append(pl.when(basis.is_not_null()).then(pl.struct(regime=pl.lit(code), nexus_basis=basis)))
     met = pl.concat_list(legs).list.drop_nulls()
-    return cargoes.with_columns(leg=met).explode("leg").unnest("leg")
+    regimes_met = cargoes.select(distinct).unique().with_columns(leg=met).explode("leg").unnest("leg")
+    return cargoes.join(regimes_met, on=distinct, how="inner", nulls_equal=True)
 
 
 def _reached_by_provider(regime: str, book: Rulebook) -> pl.Expr:

@@ -11,7 +11,7 @@ Keep out: prices (a summary holds caps to compare them with) and the text of rul
 
 import polars as pl
 
-from pipelines.rules.law import CONFIDENCE_RANK, Law
+from pipelines.rules.law import CONFIDENCE_OF_RANK, CONFIDENCE_RANK, Law
 
 SITUATION = (
     "regime",
@@ -26,8 +26,11 @@ SITUATION = (
     "discharge_last_era",
     "is_discharge_known",
 )
+# An outcome beside the verdicts: indeterminate because the price range has a cap inside it.
+STRADDLING = "indeterminate_straddling"
 UNVERIFIED = CONFIDENCE_RANK["unverified"]
 CONFLICT = CONFIDENCE_RANK["conflict"]
+_CONFIDENCE = dict(enumerate(CONFIDENCE_OF_RANK))
 
 
 def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
@@ -36,14 +39,14 @@ def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     situations: distinct rows of `SITUATION`.
     Result, one row per situation: the keys; `product_class`, `cap_id`, `cap_usd_per_bbl` on the level date;
     `is_only_out_of_scope`, `is_only_exempt`, `is_only_capped`, `has_out_of_scope`, `is_exemption_open`;
-    `lowest_cap`, `highest_cap`, `lowest_prior`, `highest_prior` over the readings, USD/bbl; and per verdict
-    a struct `on_<verdict>` of rank, codes, reason, transition_id, exemption_id.
+    `lowest_cap`, `highest_cap`, `lowest_prior`, `highest_prior` over the readings, USD/bbl; `situation`, by which
+    `outcomes_of` tells what each verdict would rest on.
     """
     # Sorted, and joined in order from here on: branches of the plan must number the same rows alike.
     indexed = situations.sort(SITUATION).with_row_index("situation").cache()
     out = _out_of_scope(indexed.filter(pl.col("scope_id").is_not_null()), law)
     readings = readings_of(indexed.filter(pl.col("scope_id").is_null()), law)
-    return pl.concat([out, _summary(readings)], how="diagonal")
+    return pl.concat([out, _summary(readings)], how="diagonal").cache()
 
 
 def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
@@ -227,28 +230,10 @@ def _out_of_scope(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
         is_only_capped=pl.lit(False),
         has_out_of_scope=pl.lit(True),
         is_exemption_open=pl.lit(False),
-        on_out_of_scope=_outcome(
-            rank=pl.col("scope_rank"),
-            codes=pl.concat_list("scope_code"),
-            reason=pl.concat_str(pl.lit("Outside the "), "regime", pl.lit(" price cap: "), "scope_text", pl.lit(".")),
-        ),
-    )
-
-
-def _outcome(
-    rank: pl.Expr,
-    codes: pl.Expr,
-    reason: pl.Expr,
-    transition_id: pl.Expr | None = None,
-    exemption_id: pl.Expr | None = None,
-) -> pl.Expr:
-    nothing = pl.lit(None, pl.String)
-    return pl.struct(
-        rank=rank.cast(pl.Int8),
-        codes=codes.list.drop_nulls(),
-        reason=reason,
-        transition_id=nothing if transition_id is None else transition_id,
-        exemption_id=nothing if exemption_id is None else exemption_id,
+        scope_rank="scope_rank",
+        scope_code="scope_code",
+        scope_text="scope_text",
+        situation="situation",
     )
 
 
@@ -307,7 +292,6 @@ def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
         cap_text=cap_text,
         prior_text=prior_text,
         label=label,
-        era_label=pl.concat_str(label, pl.col("level_era"), pl.col("loading_era")),
     )
     capped = pl.col("is_capped")
     exempt = pl.col("is_exempt")
@@ -353,13 +337,12 @@ def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
         any_rank=pl.max_horizontal(pl.col("cap_rank").max(), pl.col("class_rank").max()),
     )
     is_class_open = pl.col("class_key").str.contains("|", literal=True)
-    described = grouped.with_columns(
+    return grouped.with_columns(
         product_class=pl.when(~is_class_open).then("class_key"),
         cap_id=pl.when(~is_class_open).then("cap_id"),
         cap_usd_per_bbl=pl.when(~is_class_open).then("cap_usd_per_bbl"),
         doubts=_doubts(is_class_open),
     )
-    return _with_outcomes(described).drop("situation", "labels", strict=False)
 
 
 def _usd(column: str) -> pl.Expr:
@@ -418,79 +401,106 @@ def _doubts(is_class_open: pl.Expr) -> pl.Expr:
     return listed.list.drop_nulls()
 
 
-def _with_outcomes(described: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds the `on_<verdict>` structs."""
+def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
+    """What each verdict would rest on in each situation: one row per situation and outcome.
+
+    decisions: the result of `decide`. outcome is a verdict, or `STRADDLING` for a price range with a cap inside.
+    Adds codes, reason, transition_id, exemption_id, confidence.
+    """
     lead = pl.concat_str(pl.lit("the "), "regime", pl.lit(" cap of "), "caps_text")
-    under_way = pl.when("is_under_way").then(pl.lit("under_way_at_start"))
-    doubt_codes = pl.col("doubts").list.eval(pl.element().struct.field("code"))
-    doubt_text = pl.col("doubts").list.eval(pl.element().struct.field("text")).list.join("; ")
-    readings = (
-        pl.when(pl.col("n_readings") > 1)
-        .then(pl.concat_str(pl.lit("; the readings are: "), "labels"))
-        .otherwise(pl.lit(""))
+    classes = pl.col("class_key").str.replace_all("|", " or ", literal=True).str.replace_all("_", " ", literal=True)
+    no_cap = pl.concat_str(pl.lit("no cap for "), classes, pl.lit(" was in force on the level date"))
+    outside = pl.concat_str(
+        pl.lit("Outside the "), "regime", pl.lit(" price cap: "), pl.coalesce("scope_text", no_cap), pl.lit(".")
     )
+    under_way = pl.when("is_under_way").then(pl.lit("under_way_at_start"))
+    readings = pl.when(pl.col("n_readings") > 1).then(pl.concat_str(pl.lit("the readings are: "), "labels"))
+    doubts = pl.col("doubts").list.eval(pl.element().struct.field("text"))
+    doubt_codes = pl.col("doubts").list.eval(pl.element().struct.field("code"))
+    straddle = pl.concat_str(pl.lit("the price range has the cap of "), "caps_text", pl.lit(" inside it"))
+    any_rank = pl.max_horizontal("any_rank", "prior_rank", "exempt_rank", "open_rank")
     is_wind_down = pl.col("exempt_is_transition")
 
-    def codes(*parts: str | pl.Expr) -> pl.Expr:
-        return pl.concat_list(pl.lit(p) if isinstance(p, str) else p for p in parts)
+    def undecided(*first: pl.Expr) -> pl.Expr:
+        causes = pl.concat_list(*first, doubts, readings).list.drop_nulls().list.join("; ")
+        return pl.concat_str(pl.lit("Cannot be decided for the "), "regime", pl.lit(" cap: "), causes, pl.lit("."))
 
-    return described.with_columns(
-        on_out_of_scope=_outcome(
-            rank=pl.lit(0),
-            codes=codes("no_cap_in_force"),
-            reason=pl.concat_str(
-                pl.lit("Outside the "),
-                "regime",
-                pl.lit(" price cap: no cap for "),
-                pl.col("class_key").str.replace_all("|", " or ", literal=True).str.replace_all("_", " ", literal=True),
-                pl.lit(" was in force on the level date."),
+    def outcome(
+        name: str,
+        codes: list[str | pl.Expr],
+        reason: pl.Expr,
+        rank: pl.Expr,
+        transition_id: pl.Expr | None = None,
+        exemption_id: pl.Expr | None = None,
+    ) -> pl.LazyFrame:
+        nothing = pl.lit(None, pl.String)
+        listed = pl.concat_list(pl.lit(code) if isinstance(code, str) else code for code in codes)
+        return decisions.select(
+            "situation",
+            outcome=pl.lit(name),
+            codes=listed.list.drop_nulls(),
+            reason=reason,
+            transition_id=nothing if transition_id is None else transition_id,
+            exemption_id=nothing if exemption_id is None else exemption_id,
+            confidence=rank.replace_strict(_CONFIDENCE, default=None, return_dtype=pl.String),
+        )
+
+    return pl.concat(
+        [
+            outcome(
+                "out_of_scope",
+                [pl.coalesce("scope_code", pl.lit("no_cap_in_force"))],
+                outside,
+                pl.coalesce("scope_rank", pl.lit(0)),
             ),
-        ),
-        on_within_cap=_outcome(
-            rank=pl.col("capped_rank"),
-            codes=codes("at_or_below_cap", under_way),
-            reason=pl.concat_str(pl.lit("Sold at or below "), lead, pl.lit(".")),
-        ),
-        on_within_prior_cap=_outcome(
-            rank=pl.max_horizontal("capped_rank", "prior_rank"),
-            codes=codes("at_or_below_prior_cap", "transition"),
-            reason=pl.concat_str(
-                pl.lit("Sold above "),
-                lead,
-                pl.lit(", but "),
-                "prior_text",
-                pl.lit(" and the price is at or below that."),
+            outcome(
+                "within_cap",
+                ["at_or_below_cap", under_way],
+                pl.concat_str(pl.lit("Sold at or below "), lead, pl.lit(".")),
+                pl.col("capped_rank"),
             ),
-            transition_id=pl.col("prior_id"),
-        ),
-        on_exempt=_outcome(
-            rank=pl.col("exempt_rank"),
-            codes=pl.when(is_wind_down).then(codes("wind_down")).otherwise(codes("licence")),
-            reason=pl.concat_str(
-                pl.lit("Exempt from "),
-                lead,
-                pl.lit(" whatever the price: "),
-                "exempt_text",
-                pl.lit(" covers the voyage."),
+            outcome(
+                "within_prior_cap",
+                ["at_or_below_prior_cap", "transition"],
+                pl.concat_str(
+                    pl.lit("Sold above "),
+                    lead,
+                    pl.lit(", but "),
+                    "prior_text",
+                    pl.lit(" and the price is at or below that."),
+                ),
+                pl.max_horizontal("capped_rank", "prior_rank"),
+                transition_id=pl.col("prior_id"),
             ),
-            transition_id=pl.when(is_wind_down).then("exempt_id"),
-            exemption_id=pl.when(~is_wind_down).then("exempt_id"),
-        ),
-        on_above_cap=_outcome(
-            rank=pl.col("capped_rank"),
-            codes=codes("above_cap", under_way),
-            reason=pl.concat_str(
-                pl.lit("Sold above "), lead, pl.lit(", and no licence, derogation or transition covers it.")
+            outcome(
+                "exempt",
+                [pl.when(is_wind_down).then(pl.lit("wind_down")).otherwise(pl.lit("licence"))],
+                pl.concat_str(
+                    pl.lit("Exempt from "),
+                    lead,
+                    pl.lit(" whatever the price: "),
+                    "exempt_text",
+                    pl.lit(" covers the voyage."),
+                ),
+                pl.col("exempt_rank"),
+                transition_id=pl.when(is_wind_down).then("exempt_id"),
+                exemption_id=pl.when(~is_wind_down).then("exempt_id"),
             ),
-        ),
-        on_unpriced=_outcome(
-            rank=pl.col("capped_rank"),
-            codes=codes("no_price"),
-            reason=pl.concat_str(pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")),
-        ),
-        on_indeterminate=_outcome(
-            rank=pl.max_horizontal("any_rank", "prior_rank", "exempt_rank", "open_rank"),
-            codes=doubt_codes,
-            reason=pl.concat_str(doubt_text, readings),
-        ),
+            outcome(
+                "above_cap",
+                ["above_cap", under_way],
+                pl.concat_str(
+                    pl.lit("Sold above "), lead, pl.lit(", and no licence, derogation or transition covers it.")
+                ),
+                pl.col("capped_rank"),
+            ),
+            outcome(
+                "unpriced",
+                ["no_price"],
+                pl.concat_str(pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")),
+                pl.col("capped_rank"),
+            ),
+            outcome("indeterminate", [doubt_codes], undecided(), any_rank),
+            outcome(STRADDLING, ["price_range_straddles_cap", doubt_codes], undecided(straddle), any_rank),
+        ]
     )

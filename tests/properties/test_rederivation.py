@@ -98,9 +98,10 @@ class Maker:
 
     @cached_property
     def rules(self) -> list[Row]:
-        """Every cap, transition and exemption as one shape of row, each as often as the others."""
+        """Every cap, transition and exemption as one shape of row; those that are easily missed four times."""
+        earlier_caps = self.book.transitions.filter(pl.col("kind") == "prior_cap")
         rows: list[Row] = []
-        for frame in (self.book.price_caps, self.book.transitions, self.book.exemptions):
+        for frame in (self.book.price_caps, self.book.transitions, self.book.exemptions, *3 * [earlier_caps]):
             rows += frame.with_columns(product_class=_classes(frame)).to_dicts()
         return [defaultdict(lambda: None, row) for row in rows]
 
@@ -114,6 +115,10 @@ class Maker:
         days |= {rated[0], rated.max() + dt.timedelta(days=7)}  # type: ignore[operator]
         days |= {*(points["first_date"] - reach), *(points["last_date"] + reach)}
         return sorted(day for day in days if day > dt.date(2022, 1, 1))
+
+    @cached_property
+    def last_contracts(self) -> list[dt.date]:
+        return sorted(set(self.book.transitions["contract_before"].drop_nulls()))
 
     @cached_property
     def levels(self) -> list[float]:
@@ -160,32 +165,39 @@ class Maker:
     def countries(self) -> list[str]:
         return sorted(set(self.book.nexus_countries["country"]))
 
+    def levels_of(self, rule: Row) -> list[float]:
+        """Levels of the classes and the regime of a rule."""
+        caps = self.book.price_caps.filter(
+            pl.col("product_class").is_in(rule["product_class"]), pl.col("regime") == rule["regime"]
+        )
+        return caps["cap_usd_per_bbl"].to_list()
+
     # Facts
 
     def days(self, rule: Row) -> Row:
-        """Loading, discharge and contract, some of them within two days of a day of the rule."""
+        """Loading, discharge and contract, most of them within two days of a day of the rule."""
         own = [rule[name] for name in ("valid_from", "valid_to", "certain_from", "verified_to") if rule[name]]
-        discharge = self.edge(own) if self.chance(0.6) else self.any_day()
-        near = [
-            day for day in (rule["loaded_before"], *own) if day and day <= discharge and (discharge - day).days <= 80
-        ]
-        before = [day for day in self.edges if 0 <= (discharge - day).days <= 80]
-        if options := near if self.chance(0.5) else before if self.chance(0.4) else []:
-            loading = min(self.edge(options), discharge)
+        discharge = self.edge(own) if self.chance(0.5) else self.any_day()
+        if self.chance(0.2):
+            discharge = rule["valid_from"] + dt.timedelta(days=self.rng.randrange(50))
+        wanted = [rule["loaded_before"]] if rule["loaded_before"] and self.chance(0.7) else own
+        if self.chance(0.3):
+            wanted = self.edges
+        if (near := [day for day in wanted if 0 <= (discharge - day).days <= 80]) and self.chance(0.7):
+            loading = min(self.edge(near), discharge)
         else:
             loading = discharge - dt.timedelta(days=self.rng.choice([0, 1, 2, self.rng.randrange(90)]))
-        if self.chance(0.2):  # then J-5 looks ahead from the loading
-            loading, discharge = (self.edge([discharge]) - dt.timedelta(days=self.rng.choice([0, 1, 59, 60, 61])), None)
-        contract = None
-        if self.chance(0.8):
+        contract = self.edge([rule["contract_before"] or self.rng.choice(self.last_contracts)])
+        if self.chance(0.3):
             contract = loading - dt.timedelta(days=self.rng.randrange(100))
-            wanted = (
-                [rule["contract_before"]]
-                if rule["contract_before"]
-                else [*own, *self.book.transitions["contract_before"].drop_nulls()]
-            )
-            contract = self.edge(wanted) if self.chance(0.6) else contract
-        return {"loading_date": loading, "discharge_date": discharge, "contract_date": contract}
+        if self.chance(0.2):  # J-5 looks ahead from the loading
+            loading = self.edge([discharge]) - dt.timedelta(days=self.rng.choice([0, 1, 59, 60, 61]))
+            return {"loading_date": loading, "discharge_date": None, "contract_date": contract}
+        return {
+            "loading_date": loading,
+            "discharge_date": discharge,
+            "contract_date": contract if self.chance(0.8) else None,
+        }
 
     def edge(self, days: list[dt.date]) -> dt.date:
         return self.rng.choice(days) + dt.timedelta(days=self.rng.randrange(-2, 3))
@@ -270,10 +282,7 @@ class Maker:
 
     def net_value(self, rule: Row, row: Row) -> float:
         """What to ask for the oil alone so that one end of its price is as wanted."""
-        own = [
-            row["cap_usd_per_bbl"] for row in self.rules if row["regime"] == rule["regime"] and row["cap_usd_per_bbl"]
-        ]
-        price = self.rng.choice(own or self.levels) if self.chance(0.8) else self.rng.uniform(1, 150)
+        price = self.rng.choice(self.levels_of(rule)) if self.chance(0.85) else self.rng.uniform(1, 150)
         price += self.rng.choice([0, 0, 0, 0.01, -0.01, 1, -1, 3.5, -3.5, self.rng.uniform(-20, 20)])
         price = round(price, 2)
         if row["quantity_unit"] == "bbl" and row["currency"] == "USD":
