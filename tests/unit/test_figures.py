@@ -23,6 +23,8 @@ COLUMNS = {
     "figures/exchange_rates_daily": "rate_date currency units_per_eur source",
     "figures/exchange_rates_monthly": "month currency units_per_usd source",
     "figures/crude_prices_monthly": "month benchmark usd_per_bbl basis published_on source tag",
+    "figures/crude_price_points": "point_id grade benchmark first_date last_date low_usd_per_bbl high_usd_per_bbl"
+    " basis source note",
     "figures/japan_crude_from_russia": "figure_id series period_first period_last quantity quantity_unit value currency"
     " value_usd origin_country grade origin_project loading_first loading_last discharge_first discharge_last"
     " vessel_name vessel_imo published_on confidence source note",
@@ -44,6 +46,7 @@ KEYS = {
     "figures/exchange_rates_daily": ("rate_date", "currency"),
     "figures/exchange_rates_monthly": ("month", "currency"),
     "figures/crude_prices_monthly": ("benchmark", "month"),
+    "figures/crude_price_points": ("point_id",),
     "figures/japan_crude_from_russia": ("figure_id",),
     "figures/enforcement_cases": ("case_id",),
     "figures/freight_points": ("point_id",),
