@@ -75,9 +75,10 @@ def nightly(
     _prepare_dagster_home(settings.dagster_home)
     import dagster as dg
 
+    from pipelines.dagster_history import kept_open
     from pipelines.definitions import NIGHTLY, defs
 
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, kept_open(instance):
         result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
     if not result.success:
         _fail(

@@ -31,9 +31,12 @@ def verdict_sensitivity(
         "exchange rate: the day instead of the monthly mean": _daily_rate(cargoes, reference),
         "density: generic factor instead of the grade's": _generic_density(cargoes, reference),
     }
-    flips = []
-    for assumption, priced in alternatives.items():
-        other = judge(_repriced(priced), book).select(
+    flips = [VERDICT_SENSITIVITY.empty().lazy()]
+    for assumption, other_cargoes in alternatives.items():
+        repriced = _repriced(other_cargoes).collect()
+        if repriced.is_empty():
+            continue
+        other = judge(repriced.lazy(), book).select(
             *_KEYS,
             alternative_verdict="verdict",
             alternative_low_usd_per_bbl="price_low_usd_per_bbl",
