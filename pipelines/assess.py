@@ -101,10 +101,17 @@ def shipments_contract(book: Rulebook, reference: Reference) -> Table:
     return declared_shipments(book.regime_codes, reference.units["unit"], reference.incoterms["incoterm"])
 
 
-def write_verdicts(result: Assessment, out: Path) -> None:
-    """Writes the verdicts by the suffix of `out`. Raises `OutputError`."""
+def check_output(out: Path, source: Path) -> None:
+    """Raises `OutputError` for a name that cannot be written to, before anything is read."""
     if out.suffix.lower() not in FORMATS:
         raise OutputError(f"--out {out}: the name must end in {', '.join(FORMATS)}.")
+    for file in (out, rejected_file(out)):
+        if file.resolve() == source.resolve():
+            raise OutputError(f"--out {out}: that would write over {source}; give the verdicts another name.")
+
+
+def write_verdicts(result: Assessment, out: Path) -> None:
+    """Writes the verdicts by the suffix of `out`. Raises `OutputError`."""
     try:
         match out.suffix.lower():
             case ".parquet":
@@ -117,11 +124,19 @@ def write_verdicts(result: Assessment, out: Path) -> None:
         raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}).") from error
 
 
+def rejected_file(out: Path) -> Path:
+    """Where rejected rows go: beside `out`, with the suffix `.rejected.csv`."""
+    return out.with_suffix(".rejected.csv")
+
+
 def write_rejected(result: Assessment, out: Path) -> Path | None:
-    """Writes rejected rows beside `out` as `.rejected.csv`; the list of an earlier run is removed."""
-    file = out.with_suffix(".rejected.csv")
-    if result.rejected.height == 0:
-        file.unlink(missing_ok=True)
-        return None
-    result.rejected.write_csv(file)
+    """Writes rejected rows to `rejected_file(out)`; the list of an earlier run is removed. Raises `OutputError`."""
+    file = rejected_file(out)
+    try:
+        if result.rejected.height == 0:
+            file.unlink(missing_ok=True)
+            return None
+        result.rejected.write_csv(file)
+    except OSError as error:
+        raise OutputError(f"--out {out}: {file.name} cannot be written ({error.strerror or error}).") from error
     return file

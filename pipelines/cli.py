@@ -42,7 +42,13 @@ Regimes = Annotated[
 
 def main() -> None:
     """Entry point of the command."""
-    app()
+    from pipelines.errors import UserError
+
+    try:
+        app()
+    except UserError as error:
+        print(f"plimsoll: {error}", file=sys.stderr)
+        sys.exit(FAILED)
 
 
 @app.command(epilog="Example: plimsoll nightly --offline")
@@ -69,14 +75,22 @@ def nightly(
     try:
         with night_lock(settings):
             pass
+        _prepare_dagster_home(settings.dagster_home)
     except NightRunning as error:
         _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).", FAILED)
     print("Plimsoll: building the warehouse", file=sys.stderr)
-    _prepare_dagster_home(settings.dagster_home)
     import dagster as dg
 
+    from pipelines.contracts.files import DataFileError
     from pipelines.dagster_history import kept_open
-    from pipelines.definitions import NIGHTLY, defs
+    from pipelines.rules.rulebook import RuleError
+
+    try:
+        from pipelines.definitions import NIGHTLY, defs
+    except (RuleError, DataFileError) as error:
+        _fail(f"The shipped tables cannot be used, nothing was published: {error}", FAILED)
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
         result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
@@ -112,15 +126,17 @@ def assess(
     rejected, the good ones are still judged.
     """
     day = _day(as_of, "--as-of")
-    from pipelines.assess import OutputError, assess_file, write_rejected, write_verdicts
+    from pipelines.assess import OutputError, assess_file, check_output, write_rejected, write_verdicts
     from pipelines.rules import RuleError
     from pipelines.sources.shipments_file import InputFileError
 
     try:
+        if out is not None:
+            check_output(out, file)
         result = assess_file(file, as_of=day, regimes=regime, estimate_unpriced=estimate_unpriced)
         if out is not None:
             write_verdicts(result, out)
-            rejected_file = write_rejected(result, out)
+            rejected = write_rejected(result, out)
     except (InputFileError, OutputError) as error:
         _fail(str(error), BAD_USAGE)
     except RuleError as error:
@@ -135,8 +151,8 @@ def assess(
             print(line, file=sys.stderr)
     else:
         print(f"{result.counts()} Verdicts: {out}.", file=sys.stderr)
-        if rejected_file is not None:
-            print(f"Rejected rows and reasons: {rejected_file}.", file=sys.stderr)
+        if rejected is not None:
+            print(f"Rejected rows and reasons: {rejected}.", file=sys.stderr)
     if result.rejected.height:
         raise typer.Exit(FAILED)
 

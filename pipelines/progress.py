@@ -39,10 +39,19 @@ def _line(event: dg.DagsterEvent) -> str | None:
             where = f"{'.'.join(check.asset_key.path)}: {check.check_name}"
             return f"  {check.severity.value:5} {where}: {failed:,} of {looked_at:,}"
     if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-        error = event.step_failure_data.user_failure_data or event.step_failure_data.error
-        reason = getattr(error, "description", None) or getattr(error, "message", "")
-        return f"FAILED {event.step_key}: {reason}".strip()
+        return f"FAILED {event.step_key}: {_reason(event)}"
     return None
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """The message of the innermost error, without its traceback."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "" if error is None else error.message.strip()
 
 
 @dg.logger({}, description="One line per table.")

@@ -16,6 +16,7 @@ from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table
 from pipelines.contracts.attestations import ATTESTATIONS
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.reference import ENFORCEMENT_CASES, JAPAN_CRUDE_FROM_RUSSIA
 from pipelines.contracts.table import Table
 from pipelines.settings import Settings
 from pipelines.sources.landing import FILE_COLUMN, read_folder
@@ -34,8 +35,10 @@ def staged_shipments() -> Table:
 STAGED_ATTESTATIONS = replace(ATTESTATIONS, schema="staging", columns=(FILE_COLUMN, *ATTESTATIONS.columns))
 
 
-def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
-    shipments = read_folder(settings.shipments_folder, shipments_table())
+def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    published = [*store.scan(JAPAN_CRUDE_FROM_RUSSIA).select("figure_id").collect()["figure_id"]]
+    published += store.scan(ENFORCEMENT_CASES).select("case_id").collect()["case_id"]
+    shipments = read_folder(settings.shipments_folder, shipments_table(), taken=published)
     attestations = read_folder(settings.attestations_folder, ATTESTATIONS, prefix="attestations/")
     return {
         staged_shipments().name: shipments.accepted,
@@ -120,5 +123,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                 ],
             },
             name="input_files",
+            reads=[JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES],
         )
     ]

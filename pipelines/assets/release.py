@@ -40,7 +40,7 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
     )
     def warehouse(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         store = Store(settings.store_folder)
-        results = pl.concat(pl.read_parquet(check_results_file(table, store)) for table in tables)
+        results = pl.concat(pl.read_parquet(check_results_file(table, store), glob=False) for table in tables)
         release = _release(context.run.run_id, settings, store)
         store.write(CHECK_RESULTS, results)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))

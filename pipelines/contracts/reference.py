@@ -93,6 +93,25 @@ UNITS = Table(
     ),
 )
 
+PORTS = Table(
+    schema="reference",
+    name="ports",
+    grain="one row per port",
+    key=("port_id",),
+    columns=(
+        Column("port_id", pl.String(), "UN/LOCODE, or an id of its own where no code was found", required=True),
+        Column("un_locode", pl.String(), "UN/LOCODE", pattern=r"[A-Z]{2}[A-Z0-9]{3}"),
+        Column("port_name", pl.String(), "name", required=True),
+        Column("other_name", pl.String(), "other name"),
+        Column("country", pl.String(), "ISO 3166 alpha-2", required=True, pattern=r"[A-Z]{2}"),
+        Column("latitude_deg", pl.Float64(), "latitude, north positive", unit="degree", at_least=-90),
+        Column("longitude_deg", pl.Float64(), "longitude, east positive", unit="degree", at_least=-180),
+        Column("has_oil_terminal", pl.String(), "an oil terminal is recorded; empty: not known", allowed=("yes", "no")),
+        _SOURCE,
+        _NOTE,
+    ),
+)
+
 EXCHANGE_RATES_DAILY = Table(
     schema="reference",
     name="exchange_rates_daily",
@@ -330,6 +349,7 @@ REFERENCE_TABLES = {
     "reference/grades.csv": GRADES,
     "reference/incoterms.csv": INCOTERMS,
     "reference/units.csv": UNITS,
+    "reference/ports.csv": PORTS,
     "figures/sources.csv": FIGURE_SOURCES,
     "figures/exchange_rates_daily.csv": EXCHANGE_RATES_DAILY,
     "figures/exchange_rates_monthly.csv": EXCHANGE_RATES_MONTHLY,

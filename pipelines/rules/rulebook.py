@@ -83,6 +83,8 @@ class Rulebook:
         yield from self._unknown_references()
         yield from self._bad_windows()
         yield from self._bad_levels()
+        yield from self._split_levels()
+        yield from self._split_series()
         yield from self._bad_transitions()
         yield from self._series_with_gaps()
 
@@ -101,10 +103,11 @@ class Rulebook:
             "nexus_countries": self.nexus_countries,
             "attestation_rules": self.attestation_rules,
         }
-        ids: list[str] = []
+        files_of: dict[str, list[str]] = {}
         for name, frame in tables.items():
             label = "id" if "id" in frame.columns else frame.columns[0]
-            ids += frame["id"].to_list() if "id" in frame.columns else []
+            for rule_id in frame["id"] if "id" in frame.columns else ():
+                files_of.setdefault(rule_id, []).append(f"{name}.csv")
             for row in frame.iter_rows(named=True):
                 where = f"{name}.csv, {row[label]}"
                 for source in row["source"].split(";"):
@@ -115,8 +118,9 @@ class Rulebook:
                 for product_class in (row.get("product_classes") or "").split(";"):
                     if product_class and product_class not in PRODUCT_CLASSES:
                         yield f"{where}: product class {product_class} is unknown."
-        for duplicate in sorted({i for i in ids if ids.count(i) > 1}):
-            yield f"rule id {duplicate} is used twice."
+        for rule_id, files in files_of.items():
+            if len(files) > 1:
+                yield f"{' and '.join(dict.fromkeys(files))}: rule id {rule_id} is used twice."
         for row in self.regimes.iter_rows(named=True):
             for column in ("class_list", "fallback_class_list"):
                 if row[column] is not None and row[column] not in lists:
@@ -153,6 +157,26 @@ class Rulebook:
             if levels[-1]["valid_to"] is not None:
                 yield f"price_caps.csv, series {series}: the last level must be open."
 
+    def _split_levels(self) -> Iterator[str]:
+        for (regime, product_class), rows in self.price_caps.group_by("regime", "product_class", maintain_order=True):
+            first, *others = dict.fromkeys(rows["series"])
+            for series in others:
+                yield (
+                    f"price_caps.csv, series {series}: {regime} has the series {first} for {product_class} already; "
+                    "the levels of a class form one series."
+                )
+
+    def _split_series(self) -> Iterator[str]:
+        scope = ["regime", "product_classes", "hs_prefixes", "destination_country", "destination_excluded"]
+        scope += ["origin_project", "grade"]
+        voyages = self.exemptions.filter(pl.col("effect") != "never", pl.col("coverage") == "whole_voyage")
+        for (series,), rows in voyages.group_by("series", maintain_order=True):
+            if rows.select(scope).unique().height > 1:
+                yield (
+                    f"exemptions.csv, series {series}: its rows reach different cargoes "
+                    f"({', '.join(c for c in scope if rows[c].n_unique() > 1)}); give each scope a series of its own."
+                )
+
     def _bad_transitions(self) -> Iterator[str]:
         caps = {row["id"]: row for row in self.price_caps.iter_rows(named=True)}
         for row in self.transitions.iter_rows(named=True):
@@ -161,8 +185,13 @@ class Rulebook:
             if cap is None or cap["regime"] != row["regime"]:
                 yield f"{where}: cap_id {row['cap_id']} is not a cap of {row['regime']}."
                 continue
-            if row["kind"] == "prior_cap" and (prior is None or prior["series"] != cap["series"]):
+            if row["kind"] == "prior_cap" and (
+                prior is None or prior["series"] != cap["series"] or prior["valid_from"] >= cap["valid_from"]
+            ):
                 yield f"{where}: prior_cap_id {row['prior_cap_id']} is not an earlier level of {row['cap_id']}."
+            levels = {c["product_class"] for c in caps.values() if _starts_with(c, cap)}
+            for product_class in set(row["product_classes"].split(";")) - levels:
+                yield f"{where}: {row['cap_id']} is no level for {product_class}."
             if row["kind"] != "basis" and row["valid_from"] != cap["valid_from"]:
                 yield f"{where}: starts {row['valid_from']}, its cap starts {cap['valid_from']}."
             if row["kind"] == "wind_down" and row["loaded_before"] is None:
@@ -179,6 +208,11 @@ class Rulebook:
                         "if that is what the law says, give the later row a series of its own."
                     )
                 reached = max(reached or row["valid_to"] or dt.date.max, row["valid_to"] or dt.date.max)
+
+
+def _starts_with(cap: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Levels of one regime that start together: premium and discount share a transition."""
+    return (cap["regime"], cap["valid_from"]) == (other["regime"], other["valid_from"])
 
 
 def _visible(frame: pl.DataFrame, day: dt.date) -> pl.DataFrame:

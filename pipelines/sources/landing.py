@@ -6,6 +6,7 @@ Keep out: how one file is read (`pipelines.sources.shipments_file`).
 """
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +29,14 @@ class Landing:
     files: pl.DataFrame
 
 
-def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
+def read_folder(folder: Path, table: Table, prefix: str = "", taken: Collection[str] = ()) -> Landing:
     """Reads every file of a folder in order of name; a folder that is missing is empty.
 
     table: an input contract whose key is one id column. prefix: goes before the names of files, so that files of
-    two folders stay apart.
+    two folders stay apart. taken: ids that other evidence has.
 
-    The same bytes are read once. An id that an earlier file has already is set aside: which row is right
-    cannot be known. A file that cannot be read is listed as refused and does not stop the others.
+    The same bytes are read once. An id that is taken, or that an earlier file has already, is set aside: which
+    row is right cannot be known. A file that cannot be read is listed as refused and does not stop the others.
     """
     (id_column,) = table.key
     accepted = [pl.DataFrame(schema={FILE_COLUMN.name: FILE_COLUMN.dtype, **table.polars_schema()})]
@@ -43,8 +44,8 @@ def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
     files: list[dict[str, object]] = []
     hashes: set[str] = set()
     for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         file = prefix + path.name
+        digest, problem = _digest(path)
         entry: dict[str, object] = {
             "file": file,
             "sha256": digest,
@@ -53,6 +54,9 @@ def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
         }
         entry |= {"rows_read": 0, "rows_accepted": 0, "rows_quarantined": 0, "ignored_columns": None}
         files.append(entry)
+        if problem is not None:
+            entry |= {"outcome": "refused", "message": problem}
+            continue
         if digest in hashes:
             continue
         hashes.add(digest)
@@ -61,7 +65,7 @@ def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
         except InputFileError as error:
             entry |= {"outcome": "refused", "message": str(error)}
             continue
-        seen = pl.concat(accepted)[id_column]
+        seen = pl.concat([pl.concat(accepted)[id_column], pl.Series(id_column, list(taken), dtype=pl.String)])
         is_repeated = intake.accepted[id_column].is_in(seen.implode())
         accepted.append(intake.accepted.filter(~is_repeated).select(pl.lit(file).alias("file"), pl.all()))
         numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
@@ -77,9 +81,17 @@ def read_folder(folder: Path, table: Table, prefix: str = "") -> Landing:
     return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
 
 
+def _digest(path: Path) -> tuple[str, str | None]:
+    """The hash of a file's bytes, and what is wrong if they cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest(), None
+    except OSError as error:
+        return "", f"{path.name}: the file cannot be opened ({error.strerror or error}), check its permissions."
+
+
 def _set_aside(rows: pl.DataFrame, file: str, id_column: str) -> pl.DataFrame:
-    cells = rows.drop("row_number").iter_rows()
-    lines = [",".join("" if cell is None else str(cell) for cell in row) for row in cells]
+    cells = rows.drop("row_number")
+    lines = [row.write_csv(include_header=False).rstrip("\n") for row in cells.iter_slices(1)]
     return QUARANTINE.conform(
         rows.select(
             file=pl.lit(file),
@@ -90,7 +102,7 @@ def _set_aside(rows: pl.DataFrame, file: str, id_column: str) -> pl.DataFrame:
             message=pl.concat_str(
                 pl.lit(f"{id_column} "),
                 id_column,
-                pl.lit(" stands in an earlier file too: give it an id of its own."),
+                pl.lit(" is that of another file or of published evidence: give it an id of its own."),
             ),
             raw_value=id_column,
             raw_row=pl.Series(lines, dtype=pl.String),

@@ -24,6 +24,7 @@ class Reference:
     grades: pl.DataFrame
     incoterms: pl.DataFrame
     units: pl.DataFrame
+    ports: pl.DataFrame
     figure_sources: pl.DataFrame
     exchange_rates_daily: pl.DataFrame
     exchange_rates_monthly: pl.DataFrame

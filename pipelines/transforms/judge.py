@@ -165,8 +165,10 @@ def _compared(legs: pl.LazyFrame) -> pl.LazyFrame:
 
 def _with_amounts(told: pl.LazyFrame) -> pl.LazyFrame:
     """Adds margin and money above the cap, and the codes that belong to the price."""
+    margin = pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl")
     return told.with_columns(
-        margin_usd_per_bbl=pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl"),
+        # At the cap the margin is nothing, not the rounding of a division (J-13).
+        margin_usd_per_bbl=pl.when(margin.abs() <= pl.col("price_tolerance_usd_per_bbl")).then(0.0).otherwise(margin),
         excess_value_usd=_excess_value_usd(),
         reason_codes=pl.concat_list("codes", "price_notes"),
     )

@@ -5,6 +5,7 @@ Add here: anything else that needs both; the calls for conversion differ between
 Keep out: SQL that answers a question (`sql/`) and the publishing of the file (publish).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 import polars as pl
 
 from pipelines.contracts.table import Table
+from pipelines.errors import UserError
 from pipelines.warehouse.store import Store
 
 SCHEMAS = ("reference", "staging", "marts", "quality")
@@ -31,10 +33,21 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+class WarehouseError(UserError):
+    """The published file cannot be opened; one sentence says what to do."""
+
+
 @contextmanager
 def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A published file, opened so that it can neither be written nor used to reach other files."""
-    connection = duckdb.connect(str(file), read_only=True)
+    """A published file, opened so that it can neither be written nor used to reach other files.
+
+    Raises `WarehouseError`.
+    """
+    try:
+        connection = duckdb.connect(str(file), read_only=True)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise WarehouseError(f"{file.name} cannot be opened ({reason}); publish it again: plimsoll nightly") from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_external_access = false")
@@ -60,9 +73,14 @@ def select(sql: str, tables: Iterable[Table], store: Store) -> pl.DataFrame:
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
-            path = str(store.path(table)).replace("'", "''")
+            path = _parquet_name(store.path(table)).replace("'", "''")
             connection.execute(f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')")
         return query(connection, sql)
+
+
+def _parquet_name(path: Path) -> str:
+    # DuckDB takes a name for a pattern; a bracket stands for itself inside brackets.
+    return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
 def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Store) -> dict[str, int]:
@@ -94,7 +112,7 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> 
     name = f'"{table.schema}"."{table.name}"'
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     connection.execute(
-        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [str(store.path(table))]
+        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [_parquet_name(store.path(table))]
     )
     for comment in table.duckdb_comments():
         connection.execute(comment)

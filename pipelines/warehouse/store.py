@@ -33,4 +33,4 @@ class Store:
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table, lazily."""
-        return pl.scan_parquet(self.path(table))
+        return pl.scan_parquet(self.path(table), glob=False)

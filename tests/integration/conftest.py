@@ -50,12 +50,15 @@ def environment(home: Path, **variables: str) -> dict[str, str]:
     return kept | {"PLIMSOLL_HOME": str(home), "COLUMNS": "160", "PYTHONUTF8": "1"} | variables
 
 
-def plimsoll(*arguments: str | Path, home: Path, repository: Path = REPOSITORY, **variables: str) -> Finished:
+def plimsoll(
+    *arguments: str | Path, home: Path, repository: Path = REPOSITORY, typed: str = "", **variables: str
+) -> Finished:
     """Runs a command from the root of a repository; a traceback is never an answer."""
     done = subprocess.run(
         [sys.executable, "-m", "pipelines.cli", *map(str, arguments)],
         cwd=repository,
         env=environment(home, **variables),
+        input=typed,
         capture_output=True,
         text=True,
         encoding="utf-8",

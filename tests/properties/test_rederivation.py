@@ -67,10 +67,12 @@ class Maker:
     book: Rulebook
     reference: Reference
     price: Callable[[Row], Row]
+    aim: float = 1.0
 
     def shipment(self, number: int) -> Row:
         """A declared shipment that a rule may or may not reach."""
         rule = self.rng.choice(self.rules)
+        self.aim = self.rng.choice([1.0, 1.0, 0.95, 0.7])
         row = {
             "shipment_id": f"{number:05}",
             **self.days(rule),
@@ -84,12 +86,16 @@ class Maker:
 
     # Chance
 
+    def is_aimed(self) -> bool:
+        """Whether the next fact is as the rule wants it: of most cargoes every one, of the others most."""
+        return self.chance(self.aim)
+
     def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
     def near(self, wanted: Any, others: Sequence[Any]) -> Any:
         """What the rule asks for, if it asks for anything, or now and then something else."""
-        return wanted if wanted is not None and self.chance(0.8) else self.rng.choice(others)
+        return wanted if wanted is not None and self.is_aimed() else self.rng.choice(others)
 
     def mostly(self, usual: Any, others: Sequence[Any]) -> Any:
         return usual if self.chance(0.95) else self.rng.choice(others)
@@ -175,58 +181,63 @@ class Maker:
     # Facts
 
     def days(self, rule: Row) -> Row:
-        """Loading, discharge and contract, most of them within two days of a day of the rule."""
-        own = [rule[name] for name in ("valid_from", "valid_to", "certain_from", "verified_to") if rule[name]]
-        discharge = self.edge(own) if self.chance(0.5) else self.any_day()
-        if self.chance(0.2):
-            discharge = rule["valid_from"] + dt.timedelta(days=self.rng.randrange(50))
-        wanted = [rule["loaded_before"]] if rule["loaded_before"] and self.chance(0.7) else own
-        if self.chance(0.3):
-            wanted = self.edges
-        if (near := [day for day in wanted if 0 <= (discharge - day).days <= 80]) and self.chance(0.7):
-            loading = min(self.edge(near), discharge)
+        """Loading, discharge and contract: one of them within two days of a day of the rule, the others in time."""
+        named = [name for name in DAY_COLUMNS if rule[name]]
+        column, last = self.rng.choice(named), rule["valid_to"] or rule["valid_from"] + dt.timedelta(days=400)
+        edge = self.edge(rule[column]) if self.is_aimed() else self.any_day()
+        voyage = dt.timedelta(days=self.rng.choice([0, 1, self.rng.randrange(20), self.rng.randrange(75)]))
+        if column == "loaded_before" or (column not in {"contract_before"} and self.chance(0.3)):
+            loading = edge
+            discharge = (
+                max(loading, self.between(rule["valid_from"], last)) if rule["loaded_before"] else loading + voyage
+            )
         else:
-            loading = discharge - dt.timedelta(days=self.rng.choice([0, 1, 2, self.rng.randrange(90)]))
-        contract = self.edge([rule["contract_before"] or self.rng.choice(self.last_contracts)])
-        if self.chance(0.3):
-            contract = loading - dt.timedelta(days=self.rng.randrange(100))
-        if self.chance(0.2):  # J-5 looks ahead from the loading
-            loading = self.edge([discharge]) - dt.timedelta(days=self.rng.choice([0, 1, 59, 60, 61]))
-            return {"loading_date": loading, "discharge_date": None, "contract_date": contract}
+            discharge = self.between(rule["valid_from"], last) if column == "contract_before" else edge
+            loading = min(
+                discharge, rule["loaded_before"] - dt.timedelta(days=1) if rule["loaded_before"] else discharge
+            )
+            loading -= min(voyage, max(dt.timedelta(), dt.timedelta(days=75) - (discharge - loading)))
+        contract = (rule["contract_before"] or loading) - dt.timedelta(days=1 + self.rng.randrange(60))
+        if column == "contract_before":
+            contract = edge
+        elif not self.is_aimed():
+            contract = self.edge(self.rng.choice(self.last_contracts))
         return {
             "loading_date": loading,
-            "discharge_date": discharge,
-            "contract_date": contract if self.chance(0.8) else None,
+            "discharge_date": discharge if self.chance(0.85) and (discharge - loading).days <= 120 else None,
+            "contract_date": contract if self.chance(0.9) else None,
         }
 
-    def edge(self, days: list[dt.date]) -> dt.date:
-        return self.rng.choice(days) + dt.timedelta(days=self.rng.randrange(-2, 3))
+    def between(self, first: dt.date, last: dt.date) -> dt.date:
+        return first + dt.timedelta(days=self.rng.randrange((last - first).days))
+
+    def edge(self, day: dt.date) -> dt.date:
+        return day + dt.timedelta(days=self.rng.randrange(-2, 3))
 
     def any_day(self) -> dt.date:
         return (
-            self.edge(self.edges)
-            if self.chance(0.7)
-            else dt.date(2022, 6, 1) + dt.timedelta(days=self.rng.randrange(1700))
+            self.edge(self.rng.choice(self.edges)) if self.chance(0.7) else self.between(self.edges[0], self.edges[-1])
         )
 
     def oil(self, rule: Row) -> Row:
         code = self.rng.choice(self.codes[self.rng.choice(rule["product_class"])])
-        if rule["hs_prefixes"] and self.chance(0.5):
-            code = rule["hs_prefixes"]
-        if self.chance(0.25):
-            code = code[: self.rng.randrange(4, 11)]  # a shorter code that leaves the class open
+        code = self.near(rule["hs_prefixes"], [code])
+        if not self.is_aimed():
+            code = code[: self.rng.randrange(4, 11)]  # a shorter code may leave the class open
         if self.chance(0.35):
             code += "".join(self.rng.choices("0123456789", k=self.rng.randrange(11 - len(code))))
         if self.chance(0.05):
             code = self.rng.choice(
                 ["271012", "271019", "27101906", "2710190605", "27111100", "271121", "2707", "38260010"]
             )
-        wanted = {name: rule[name] if self.chance(0.8) else None for name in ("origin_project", "grade")}
+        project, grade = (rule[name] for name in ("origin_project", "grade"))
+        if project and self.chance(0.3):
+            project, grade = self.rng.choice([(project, None), ("", grade)])
         return {
             "hs_code": code,
             "origin_country": self.mostly("RU", ["KZ", "AZ"]),
-            "origin_project": self.spelt(self.near(wanted["origin_project"], self.projects)),
-            "grade": self.spelt(self.near(wanted["grade"], self.grades)),
+            "origin_project": self.spelt(self.near(project, self.projects)),
+            "grade": self.spelt(self.near(grade, self.grades)),
         }
 
     def spelt(self, name: str | None) -> str | None:

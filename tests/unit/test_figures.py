@@ -39,6 +39,8 @@ COLUMNS = {
     "reference/grades": "grade aliases kind origin_note density_t_per_m3 bbl_per_t range_pct hs_prefixes confidence"
     " source note",
     "reference/incoterms": "incoterm contains_freight contains_insurance note",
+    "reference/ports": "port_id un_locode port_name other_name country latitude_deg longitude_deg has_oil_terminal"
+    " source note",
     "reference/units": "unit meaning bbl_per_unit t_per_unit source",
 }
 KEYS = {
@@ -53,6 +55,7 @@ KEYS = {
     "figures/listed_vessels": ("vessel_imo", "authority", "known_listed_on"),
     "reference/grades": ("grade",),
     "reference/incoterms": ("incoterm",),
+    "reference/ports": ("port_id",),
     "reference/units": ("unit",),
 }
 SOURCED = [name for name, columns in COLUMNS.items() if "source" in columns.split()]

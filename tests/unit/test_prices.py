@@ -380,7 +380,6 @@ class TestExactness:
         assert (above["excess_value_usd"] > 0).all()
         assert (above["margin_usd_per_bbl"] < 0).all()
 
-    @pytest.mark.xfail(strict=True, reason="the margin is not mended as the comparison is: -7e-15 for one in five")
     def test_the_margin_is_negative_only_above_the_cap(
         self, at_and_a_cent_above: tuple[pl.DataFrame, pl.DataFrame]
     ) -> None:

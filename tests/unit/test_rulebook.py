@@ -154,27 +154,22 @@ class TestDefects:
     def test_an_id_used_in_two_tables(self, book: Rulebook) -> None:
         one_problem(altered(book, "transitions", "T-EU-6", id="EU-C2"), "EU-C2", "twice")
 
-    @pytest.mark.xfail(strict=True, reason="the message names the id and no file")
     def test_an_id_used_in_two_tables_is_told_with_both_files(self, book: Rulebook) -> None:
         bad = altered(book, "transitions", "T-EU-6", id="EU-C2")
         one_problem(bad, "EU-C2", "twice", "price_caps.csv", "transitions.csv")
 
-    @pytest.mark.xfail(strict=True, reason="only the series is looked at, not which level is earlier")
     @pytest.mark.parametrize("prior", ["EU-C2", "EU-C3"], ids=["the cap itself", "a later one"])
     def test_a_prior_cap_that_is_not_earlier(self, book: Rulebook, prior: str) -> None:
         one_problem(altered(book, "transitions", "T-EU-5", prior_cap_id=prior), "transitions.csv", "T-EU-5", prior)
 
-    @pytest.mark.xfail(strict=True, reason="classes of a transition are not held against its cap")
     def test_a_transition_for_a_class_that_its_cap_is_not_for(self, book: Rulebook) -> None:
         bad = altered(book, "transitions", "T-EU-5", product_classes="premium_product")
         one_problem(bad, "transitions.csv", "T-EU-5", "premium_product")
 
-    @pytest.mark.xfail(strict=True, reason="overlaps are looked for inside a series only")
     def test_two_series_for_one_regime_and_class(self, book: Rulebook) -> None:
         bad = extended(book, "price_caps", "EU-C4", id="EU-D1", series="EU-crude-2", cap_usd_per_bbl=40.0)
         one_problem(bad, "price_caps.csv", "EU-crude-2")
 
-    @pytest.mark.xfail(strict=True, reason="every row of a series is taken to reach what its first row reaches")
     @pytest.mark.parametrize(
         "change",
         [
