@@ -236,6 +236,7 @@ def ui(
     print(f"Dagster's pages: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
     dagster = Path(sys.executable).with_name("dagster")
     workspace = REPOSITORY / "workspace.yaml"
+    os.environ["PLIMSOLL_HOME"] = str(settings.home)
     # From Dagster's own folder: a settings file in the working directory would be taken for its own.
     os.chdir(settings.dagster_home)
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])

@@ -35,7 +35,7 @@ class Settings:
         except ValueError as error:
             raise ValueError(f"PLIMSOLL_AS_OF is {as_of!r}; write a day as YYYY-MM-DD.") from error
         return cls(
-            home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data"),
+            home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data").absolute(),
             as_of=day,
             estimate_unpriced=environment.get("PLIMSOLL_ESTIMATE_UNPRICED") == "1",
         )

@@ -36,8 +36,10 @@ STAGED_ATTESTATIONS = replace(ATTESTATIONS, schema="staging", columns=(FILE_COLU
 
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    published = [*store.scan(JAPAN_CRUDE_FROM_RUSSIA).select("figure_id").collect()["figure_id"]]
-    published += store.scan(ENFORCEMENT_CASES).select("case_id").collect()["case_id"]
+    published = [
+        *store.scan(JAPAN_CRUDE_FROM_RUSSIA).select("figure_id").collect()["figure_id"],
+        *store.scan(ENFORCEMENT_CASES).select("case_id").collect()["case_id"],
+    ]
     shipments = read_folder(settings.shipments_folder, shipments_table(), taken=published)
     attestations = read_folder(settings.attestations_folder, ATTESTATIONS, prefix="attestations/")
     return {

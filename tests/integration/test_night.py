@@ -267,20 +267,12 @@ def second_night(night: Night, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return Night(home, Finished(running.returncode, "".join(out), "".join(said))), seen, rival
 
 
-AS_OF = pytest.mark.xfail(
-    strict=True,
-    reason="as of that day no insurance is published: the re-derivation takes none for nothing, the engine for unknown",
-)
-
-
 class TestSecondNight:
-    @AS_OF
     def test_it_publishes(self, second_night: tuple[Night, list[str], Finished]) -> None:
         night, _, _ = second_night
         assert night.said.code == 0, night.said.err
         assert "Traceback" not in night.said.err
 
-    @AS_OF
     def test_the_file_is_open_to_readers_all_the_time(
         self, night: Night, second_night: tuple[Night, list[str], Finished]
     ) -> None:
@@ -294,12 +286,10 @@ class TestSecondNight:
         assert rival.err.startswith("plimsoll: Another night")
         assert "wait" in rival.err
 
-    @AS_OF
     def test_the_day_is_recorded(self, second_night: tuple[Night, list[str], Finished]) -> None:
         night, _, _ = second_night
         assert str(release_of(night.warehouse)[1]) == "2023-04-02"
 
-    @AS_OF
     def test_what_was_published_later_is_invisible(self, second_night: tuple[Night, list[str], Finished]) -> None:
         night, _, _ = second_night
         connection = duckdb.connect(str(night.warehouse), read_only=True)
