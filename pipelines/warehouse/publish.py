@@ -54,6 +54,8 @@ def publish(
     if (log := aside.with_name(aside.name + ".wal")).exists():
         raise RuntimeError(f"{log.name} was left beside the new file; it is not complete, nothing was published.")
     _flush(aside)
+    # What someone wrote into the old file goes with it: its log would not fit the new one.
+    settings.warehouse_file.with_name(settings.warehouse_file.name + ".wal").unlink(missing_ok=True)
     aside.replace(settings.warehouse_file)
     _write_release(folder / "release.json", release | {"rows": rows})
     _flush(folder)
