@@ -597,7 +597,7 @@ class Rederiver:
             estimate = cargo["estimated_costs_high_usd_per_bbl"]
             if estimate is not None:
                 low = max(Fraction(0), low - _rounded(estimate))
-            elif cargo["price_basis"] == ESTIMATED or "costs_estimated" in (cargo["price_notes"] or ()):
+            elif cargo["price_basis"] == ESTIMATED or "costs_estimated" in (cargo.get("price_notes") or ()):
                 # Nothing is known to estimate by.
                 low = Fraction(0)
             high = usd / (quantity * _rounded(cargo["bbl_per_unit_low"]))
