@@ -72,12 +72,13 @@ class Maker:
     def shipment(self, number: int) -> Row:
         """A declared shipment that a rule may or may not reach."""
         rule = self.rng.choice(self.rules)
+        rule = rule | {"product_class": self.rng.choice(rule["product_classes"].split(";"))}
         self.aim = self.rng.choice([1.0, 1.0, 0.95, 0.7])
         row = {
             "shipment_id": f"{number:05}",
             **self.days(rule),
             **self.oil(rule),
-            "destination_country": self.near(rule["destination_country"] or rule["destination_excluded"], self.destinations),
+            "destination_country": self.destination(rule),
             "transport_mode": self.mostly("sea", TRANSPORT_MODES),
             "nexus": self.nexus(rule["regime"]),
             **self.providers(),
@@ -105,11 +106,10 @@ class Maker:
     @cached_property
     def rules(self) -> list[Row]:
         """Every cap, transition and exemption as one shape of row; those that are easily missed four times."""
+        caps = self.book.price_caps.with_columns(product_classes="product_class")
         earlier_caps = self.book.transitions.filter(pl.col("kind") == "prior_cap")
-        rows: list[Row] = []
-        for frame in (self.book.price_caps, self.book.transitions, self.book.exemptions, *3 * [earlier_caps]):
-            rows += frame.with_columns(product_class=_classes(frame)).to_dicts()
-        return [defaultdict(lambda: None, row) for row in rows]
+        frames = [caps, self.book.transitions, self.book.exemptions, *3 * [earlier_caps]]
+        return pl.concat(frames, how="diagonal").to_dicts()
 
     @cached_property
     def edges(self) -> list[dt.date]:
@@ -167,15 +167,9 @@ class Maker:
         rated = {*self.reference.exchange_rates_daily["currency"], *self.reference.exchange_rates_monthly["currency"]}
         return sorted(rated | {"EUR", "AED"})  # dirhams have no rate
 
-    @cached_property
-    def countries(self) -> list[str]:
-        return sorted(set(self.book.nexus_countries["country"]))
-
     def levels_of(self, rule: Row) -> list[float]:
-        """Levels of the classes and the regime of a rule."""
-        caps = self.book.price_caps.filter(
-            pl.col("product_class").is_in(rule["product_class"]), pl.col("regime") == rule["regime"]
-        )
+        """Levels of the class and the regime of a rule."""
+        caps = self.book.price_caps.filter(regime=rule["regime"], product_class=rule["product_class"])
         return caps["cap_usd_per_bbl"].to_list()
 
     # Facts
@@ -220,7 +214,7 @@ class Maker:
         )
 
     def oil(self, rule: Row) -> Row:
-        code = self.rng.choice(self.codes[self.rng.choice(rule["product_class"])])
+        code = self.rng.choice(self.codes[rule["product_class"]])
         code = self.near(rule["hs_prefixes"], [code])
         if not self.is_aimed():
             code = code[: self.rng.randrange(4, 11)]  # a shorter code may leave the class open
@@ -257,17 +251,26 @@ class Maker:
             case _:
                 return regime
 
+    def destination(self, rule: Row) -> str:
+        if rule["destination_excluded"] and self.chance(0.2):
+            return str(rule["destination_excluded"])
+        return str(self.near(rule["destination_country"], self.destinations))
+
     def providers(self) -> Row:
-        if self.chance(0.6):
-            return dict.fromkeys(PROVIDER_ROLES)
-        share = self.rng.choice([0.2, 1.0, 1.0])
-        named = self.rng.choice([0.0, 0.0, 0.1, 0.5])  # of these, in a country of a regime
-        return {
-            role: self.rng.choice(self.countries if self.chance(named) else NEUTRAL_COUNTRIES)
-            if self.chance(share)
-            else None
-            for role in PROVIDER_ROLES
-        }
+        """None, some or all eight; often one of them alone in a country of a regime."""
+        providers: Row = dict.fromkeys(PROVIDER_ROLES)
+        if self.chance(0.5):
+            return providers
+        share = self.rng.choice([0.3, 1.0])
+        for role in PROVIDER_ROLES:
+            if self.chance(share):
+                providers[role] = self.rng.choice(NEUTRAL_COUNTRIES)
+        for _ in range(self.rng.choice([0, 1, 1, 1, 2, 8])):
+            regime, role = self.rng.choice(self.book.regime_codes), self.rng.choice(PROVIDER_ROLES)
+            countries = self.book.nexus_countries.filter(regime=regime)
+            country, only = self.rng.choice(countries.select("country", "role").rows())
+            providers[role if only == "*" or self.chance(0.3) else only] = country
+        return providers
 
     # Price
 
@@ -294,7 +297,7 @@ class Maker:
     def net_value(self, rule: Row, row: Row) -> float:
         """What to ask for the oil alone so that one end of its price is as wanted."""
         price = self.rng.choice(self.levels_of(rule)) if self.chance(0.85) else self.rng.uniform(1, 150)
-        price += self.rng.choice([0, 0, 0, 0.01, -0.01, 1, -1, 3.5, -3.5, self.rng.uniform(-20, 20)])
+        price += self.rng.choice([0, 0, 0.01, 0.01, -0.01, -1, 1, 3.5, 15, self.rng.uniform(-20, 20)])
         price = round(price, 2)
         if row["quantity_unit"] == "bbl" and row["currency"] == "USD":
             value = round(price * row["quantity"], 4)
@@ -357,12 +360,6 @@ class Maker:
             "price_tolerance_usd_per_bbl": 0.0,
             "price_basis": "enforcement_release",
         }  # fmt: skip
-
-
-def _classes(frame: pl.DataFrame) -> pl.Expr:
-    if "product_classes" in frame.columns:
-        return pl.col("product_classes").str.split(";")
-    return pl.concat_list("product_class")
 
 
 def _days_of(rule: Row) -> Iterator[dt.date]:
