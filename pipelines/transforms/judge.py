@@ -35,7 +35,8 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
     """
     law = Law(book)
     seen = situations_of(cargoes, law, regimes)
-    decisions = decide(seen.select(SITUATION).unique(), law)
+    # Kept, as two joins look at it. A kept frame must not be the whole of a plan: Polars 2.1 stumbles over that.
+    decisions = decide(seen.select(SITUATION).unique(), law).cache()
     judged = _compared(seen.join(decisions, on=SITUATION, how="left", nulls_equal=True))
     told = judged.join(outcomes_of(decisions), on=["situation", "outcome"], how="left")
     return _with_amounts(told).select(VERDICTS.polars_schema().names())

@@ -46,7 +46,7 @@ def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     indexed = situations.sort(SITUATION).with_row_index("situation").cache()
     out = _out_of_scope(indexed.filter(pl.col("scope_id").is_not_null()), law)
     readings = readings_of(indexed.filter(pl.col("scope_id").is_null()), law)
-    return pl.concat([out, _summary(readings)], how="diagonal").cache()
+    return pl.concat([out, _summary(readings)], how="diagonal")
 
 
 def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
