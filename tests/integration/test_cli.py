@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -22,6 +23,7 @@ from tests.integration.conftest import (
     NO_SUCH_DAY,
     NO_SUCH_UNIT,
     REPOSITORY,
+    Finished,
     Night,
     plimsoll,
     shipments_file,
@@ -35,6 +37,9 @@ VERDICT_COLUMNS = [
     "confidence",
 ]  # fmt: skip
 COMMANDS = ["nightly", "assess", "explain", "rules", "sql", "report", "ui"]
+
+
+Run = Callable[..., Finished]
 
 
 def complaint(said: str) -> str:
@@ -162,10 +167,12 @@ class TestBadUsage:
             ("columns.csv", b"id,price\n1,60\n", "missing"),
         ],
     )
-    def test_a_file_that_cannot_be_read(self, tmp_path: Path, name: str, content: bytes | None, words: str) -> None:
+    def test_a_file_that_cannot_be_read(
+        self, plimsoll_here: Run, tmp_path: Path, name: str, content: bytes | None, words: str
+    ) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
-        done = plimsoll("assess", tmp_path / name, "--out", tmp_path / "out.csv", home=tmp_path)
+        done = plimsoll_here("assess", tmp_path / name, "--out", tmp_path / "out.csv", home=tmp_path)
         assert done.code == 2
         assert name in complaint(done.err)
         assert words in complaint(done.err)
@@ -181,10 +188,10 @@ class TestBadUsage:
             ("--out", "no/such/folder/verdicts.csv"),
         ],
     )
-    def test_an_option_of_assess(self, tmp_path: Path, option: str, value: str) -> None:
+    def test_an_option_of_assess(self, plimsoll_here: Run, tmp_path: Path, option: str, value: str) -> None:
         file = shipments_file(tmp_path / "a.csv", AT_CAP)
         value = str(tmp_path / value) if option == "--out" else value
-        done = plimsoll("assess", file, option, value, home=tmp_path)
+        done = plimsoll_here("assess", file, option, value, home=tmp_path)
         assert done.code == 2
         assert f"{option} {value}" in complaint(done.err)
 
@@ -205,6 +212,11 @@ class TestBadUsage:
         assert done.code == 2
         assert done.err
 
+    def test_in_a_process_of_its_own(self, tmp_path: Path) -> None:
+        done = plimsoll("assess", tmp_path / "nowhere.csv", "--out", tmp_path / "out.csv", home=tmp_path)
+        assert done.code == 2
+        assert "nowhere.csv" in complaint(done.err)
+
     @pytest.mark.parametrize("command", ["nightly", "sql", "explain"])
     def test_a_setting(self, tmp_path: Path, command: str) -> None:
         arguments = {"explain": ["explain", "R1"]}.get(command, [command])
@@ -221,34 +233,34 @@ class TestBadUsage:
 
 
 class TestHelp:
-    def test_every_command_is_listed(self, tmp_path: Path) -> None:
-        done = plimsoll("--help", home=tmp_path)
+    def test_every_command_is_listed(self, plimsoll_here: Run, tmp_path: Path) -> None:
+        done = plimsoll_here("--help", home=tmp_path)
         assert done.code == 0
         assert all(f"  {command} " in done.out for command in COMMANDS if command != "report")
 
     @pytest.mark.parametrize("command", [command for command in COMMANDS if command != "report"])
-    def test_help_has_an_example(self, tmp_path: Path, command: str) -> None:
-        done = plimsoll(command, "--help", home=tmp_path)
+    def test_help_has_an_example(self, plimsoll_here: Run, tmp_path: Path, command: str) -> None:
+        done = plimsoll_here(command, "--help", home=tmp_path)
         assert done.code == 0
         assert f"Example: plimsoll {command}" in done.out
 
 
 class TestRules:
-    def test_a_day(self, tmp_path: Path) -> None:
-        done = plimsoll("rules", "--on", "2025-09-03", home=tmp_path)
+    def test_a_day(self, plimsoll_here: Run, tmp_path: Path) -> None:
+        done = plimsoll_here("rules", "--on", "2025-09-03", home=tmp_path)
         assert done.code == 0
         # The day on which the European level fell to 47.60 and the transition for older contracts began.
         assert all(rule in done.out for rule in ("EU-C2", "47.6", "T-EU-5", "US-C1"))
         assert "EU-C3" not in done.out
 
-    def test_a_day_as_known_on_another(self, tmp_path: Path) -> None:
-        done = plimsoll("rules", "--on", "2025-09-03", "--as-of", "2025-07-18", home=tmp_path)
+    def test_a_day_as_known_on_another(self, plimsoll_here: Run, tmp_path: Path) -> None:
+        done = plimsoll_here("rules", "--on", "2025-09-03", "--as-of", "2025-07-18", home=tmp_path)
         assert done.code == 0
         assert "EU-C1" in done.out
         assert "EU-C2" not in done.out
 
-    def test_today(self, tmp_path: Path) -> None:
-        assert plimsoll("rules", home=tmp_path).code == 0
+    def test_today(self, plimsoll_here: Run, tmp_path: Path) -> None:
+        assert plimsoll_here("rules", home=tmp_path).code == 0
 
 
 class TestExplain:
@@ -328,7 +340,7 @@ class TestSql:
         assert done.code == 0
         assert "EU-C3" in done.out
 
-    @pytest.mark.parametrize("name", FORBIDDEN)
+    @pytest.mark.parametrize("name", ["insert", "create", "attach", "copy to", "install", "read_csv"])
     def test_nothing_can_be_written_or_reached(self, night: Night, tmp_path: Path, name: str) -> None:
         (tmp_path / "secret.csv").write_text("word\nswordfish\n", encoding="utf-8")
         before = night.warehouse.read_bytes()
@@ -339,7 +351,18 @@ class TestSql:
         assert night.warehouse.read_bytes() == before
         assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["secret.csv"]
 
-    @pytest.mark.parametrize("sql", ["SELEC 1", "SELECT nothing FROM nowhere", "SELECT error('no')", "SELECT 'a'::INT"])
+    def test_nor_in_the_shell(self, night: Night, tmp_path: Path) -> None:
+        (tmp_path / "secret.csv").write_text("word\nswordfish\n", encoding="utf-8")
+        before = night.warehouse.read_bytes()
+        typed = "".join(f"{sql};\n" for sql in FORBIDDEN.values()).format(folder=tmp_path)
+        done = plimsoll("sql", home=night.home, typed=typed)
+        assert done.code == 0
+        assert done.err.count("Error: ") == len(FORBIDDEN)
+        assert "swordfish" not in done.out + done.err
+        assert night.warehouse.read_bytes() == before
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["secret.csv"]
+
+    @pytest.mark.parametrize("sql", ["SELEC 1", "SELECT error('no')"])
     def test_an_error(self, night: Night, sql: str) -> None:
         done = plimsoll("sql", sql, home=night.home)
         assert done.code == 1

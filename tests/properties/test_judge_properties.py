@@ -180,7 +180,7 @@ FACTORS = ["0.25", "0.50", "0.80", "0.95", "1.00", "1.0001", "1.05", "1.25", "2.
 WORSE = {"within_cap": 0, "within_prior_cap": 1, "above_cap": 2}
 
 
-@bounded(6)
+@bounded(5)
 @given(PRICED)
 def test_a_higher_price_is_never_better(book: Rulebook, reference: Reference, rows: list[Row]) -> None:
     def at_price(row: Row, factor: str) -> Row:
@@ -235,7 +235,7 @@ UNITS = {
 }
 
 
-@bounded(6)
+@bounded(5)
 @given(CARGOES)
 def test_the_unit_of_the_quantity_changes_nothing(book: Rulebook, reference: Reference, rows: list[Row]) -> None:
     def in_unit(row: Row, unit: str) -> Row | None:
@@ -251,7 +251,7 @@ def test_the_unit_of_the_quantity_changes_nothing(book: Rulebook, reference: Ref
             same_decision(found["as declared"], other)
 
 
-@bounded(6)
+@bounded(5)
 @given(PRICED)
 def test_the_currency_changes_nothing_at_the_rate_that_is_used(
     book: Rulebook, reference: Reference, rows: list[Row]
@@ -310,7 +310,7 @@ def with_exemption(book: Rulebook, row: Row, **facts: Any) -> Rulebook:
     return wider
 
 
-@bounded(5)
+@bounded(4)
 @given(CARGOES, EXEMPTION, st.integers(1, 2_000))
 def test_an_exemption_more_makes_nothing_worse(
     book: Rulebook, reference: Reference, rows: list[Row], exemption: Row, length: int
@@ -341,7 +341,7 @@ def test_an_exemption_more_makes_nothing_worse(
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
-@bounded(4)
+@bounded(3)
 @given(CARGOES, st.randoms(use_true_random=False), st.integers(1, 39))
 def test_order_and_splitting_change_nothing(
     book: Rulebook, reference: Reference, rows: list[Row], rng: Any, cut: int
@@ -352,7 +352,7 @@ def test_order_and_splitting_change_nothing(
     assert pl.concat(parts).sort("shipment_id", "regime").equals(whole)
 
 
-@bounded(6)
+@bounded(5)
 @given(CARGOES)
 def test_one_row_per_cargo_and_regime_and_every_row_says_why(
     book: Rulebook, reference: Reference, rows: list[Row]
@@ -388,7 +388,7 @@ def test_one_row_per_cargo_and_regime_and_every_row_says_why(
             assert row["margin_usd_per_bbl"] == row["cap_usd_per_bbl"] - row["price_usd_per_bbl"]
 
 
-@bounded(6)
+@bounded(5)
 @given(CARGOES)
 def test_a_regime_judges_alike_assumed_declared_and_alone(
     book: Rulebook, reference: Reference, rows: list[Row]
