@@ -31,14 +31,17 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 
     cargoes: the frame of `pipelines.contracts.cargoes`.
     regimes: judge these only; None judges every regime in the nexus.
-    Result: the columns of `VERDICTS`, in no particular order. Lazy throughout.
+    Result: the columns of `VERDICTS`, in no particular order; lazy. Called, it looks through the cargoes once for
+    their situations.
     """
     law = Law(book)
     seen = situations_of(cargoes, law, regimes)
-    # Kept, as two joins look at it. A kept frame must not be the whole of a plan: Polars 2.1 stumbles over that.
-    decisions = decide(seen.select(SITUATION).unique(), law).cache()
-    judged = _compared(seen.join(decisions, on=SITUATION, how="left", nulls_equal=True))
-    told = judged.join(outcomes_of(decisions), on=["situation", "outcome"], how="left")
+    # Situations are few, so the law is read for them here and now; the cargoes stay lazy.
+    situations = seen.select(SITUATION).unique().collect(engine="streaming")
+    decisions = decide(situations.lazy(), law).collect()
+    outcomes = outcomes_of(decisions.lazy()).collect()
+    judged = _compared(seen.join(decisions.lazy(), on=SITUATION, how="left", nulls_equal=True))
+    told = judged.join(outcomes.lazy(), on=["situation", "outcome"], how="left")
     return _with_amounts(told).select(VERDICTS.polars_schema().names())
 
 

@@ -43,7 +43,7 @@ def decide(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     `outcomes_of` tells what each verdict would rest on.
     """
     # Sorted, and joined in order from here on: branches of the plan must number the same rows alike.
-    indexed = situations.sort(SITUATION).with_row_index("situation").cache()
+    indexed = situations.sort(SITUATION).with_row_index("situation")
     out = _out_of_scope(indexed.filter(pl.col("scope_id").is_not_null()), law)
     readings = readings_of(indexed.filter(pl.col("scope_id").is_null()), law)
     return pl.concat([out, _summary(readings)], how="diagonal")
@@ -55,7 +55,7 @@ def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     Adds to the rows of `levels_of`, from the reliefs: `exempt_*` (surely exempt), `open_*` (perhaps exempt),
     `prior_*`, `open_prior_*` (an earlier cap usable).
     """
-    levels = levels_of(situations, law).cache()
+    levels = levels_of(situations, law)
     return levels.join(_best(reliefs_of(levels, law)), on="reading", how="left", maintain_order="left")
 
 
