@@ -38,9 +38,11 @@ class Assessment:
     rows_read: int
 
     def counts(self) -> str:
-        """One sentence: rows read, judged and rejected."""
-        judged = self.rows_read - self.rejected.height
-        return f"{self.rows_read:,} rows read, {judged:,} judged, {self.rejected.height:,} rejected."
+        """One sentence: rows read, judged, without a verdict because no regime is met, and rejected."""
+        judged = self.verdicts["shipment_id"].n_unique()
+        unmet = self.rows_read - self.rejected.height - judged
+        without = f"{unmet:,} under none of the regimes, " if unmet else ""
+        return f"{self.rows_read:,} rows read, {judged:,} judged, {without}{self.rejected.height:,} rejected."
 
     def summary(self) -> pl.DataFrame:
         """The columns of the verdicts that fit a terminal."""
