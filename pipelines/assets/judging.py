@@ -25,7 +25,16 @@ from pipelines.contracts.reference import (
     JAPAN_CRUDE_FROM_RUSSIA,
     UNITS,
 )
-from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, PRODUCT_CODES, REGIMES, SCOPE_RULES, TRANSITIONS
+from pipelines.contracts.rules import (
+    EXEMPTIONS,
+    NEXUS_COUNTRIES,
+    NEXUS_SERVICES,
+    PRICE_CAPS,
+    PRODUCT_CODES,
+    REGIMES,
+    SCOPE_RULES,
+    TRANSITIONS,
+)
 from pipelines.settings import Settings
 from pipelines.transforms.estimates import with_estimated_prices
 from pipelines.transforms.evidence import customs_flows, enforcement_cases
@@ -82,7 +91,7 @@ def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of cargoes and verdicts."""
     prices = [UNITS, GRADES, INCOTERMS, EXCHANGE_RATES_DAILY, EXCHANGE_RATES_MONTHLY, FREIGHT_POINTS]
-    rules = [REGIMES, PRICE_CAPS, TRANSITIONS, EXEMPTIONS, SCOPE_RULES, PRODUCT_CODES]
+    rules = [REGIMES, PRICE_CAPS, TRANSITIONS, EXEMPTIONS, SCOPE_RULES, PRODUCT_CODES, NEXUS_SERVICES, NEXUS_COUNTRIES]
     return [
         table_assets(
             _cargoes,
