@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.names import normalised
 from pipelines.report.wording import amount, cite, listing, per_barrel, span
 from pipelines.sources.reference import Reference
+from pipelines.transforms.estimates import BASIS, differentials
 from pipelines.transforms.prices import CRUDE_HEADING
 
 Row = dict[str, Any]
@@ -29,6 +30,8 @@ def price_steps(cargo: Row, reference: Reference) -> list[str]:
     """The sentences, in the order of the conversion. cargo: a row of `CARGOES`. Sources are cited in brackets."""
     if cargo["evidence_kind"] == "enforcement_case":
         return _released(cargo, reference)
+    if cargo["price_basis"] == BASIS:
+        return [*_benchmark(cargo, reference), *_barrels(cargo, reference)]
     if cargo["value"] is None:
         return ["No value is known, so the cargo is unpriced.", *_barrels(cargo, reference)]
     return [
@@ -37,6 +40,23 @@ def price_steps(cargo: Row, reference: Reference) -> list[str]:
         *_barrels(cargo, reference),
         *_estimate(cargo, reference),
         *_result(cargo, reference),
+    ]
+
+
+def _benchmark(cargo: Row, reference: Reference) -> list[str]:
+    """The estimate of `pipelines.transforms.estimates`, in words."""
+    found = differentials(reference.crude_prices_monthly, reference.crude_price_points)
+    grade = found.filter(pl.col("grade").map_elements(normalised, return_dtype=pl.String) == cargo["grade_key"])
+    distance = grade.row(0, named=True)
+    points = reference.crude_price_points.filter(pl.col("grade") == distance["grade"])
+    sources = ", ".join(sorted(set(points["source"])))
+    return [
+        f"No value is known; the price is estimated from the benchmark {distance['benchmark']} of the loading month "
+        "and the months beside it.",
+        f"{distance['grade']} was published between {distance['differential_low']:.2f} and "
+        f"{distance['differential_high']:.2f} USD/bbl of that benchmark ({points.height} prices) [{sources}].",
+        f"The estimate: between {cargo['price_low_usd_per_bbl']:.2f} and {cargo['price_high_usd_per_bbl']:.2f} "
+        "USD/bbl; only a range that lies above the cap as a whole is above it.",
     ]
 
 

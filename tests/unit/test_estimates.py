@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from pipelines.report.explanation import explain
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 from pipelines.transforms.estimates import differentials, with_estimated_prices
@@ -79,3 +80,14 @@ def test_no_estimate(facts: Row, book: Rulebook, reference: Reference) -> None:
     row = shipment(**{"loading_date": "2023-02-10", "discharge_date": "2023-03-01"} | facts)
     given = estimated(row, book, reference)
     assert given["price_basis"] == (None if facts["value"] is None else "invoice_fob")
+
+
+def test_the_explanation_tells_the_estimate(book: Rulebook, reference: Reference) -> None:
+    row = shipment(loading_date="2023-02-10", discharge_date="2023-03-01", value=None, currency=None)
+    priced = cargoes([row], book, reference).lazy()
+    frame = with_estimated_prices(priced, reference.crude_prices_monthly, reference.crude_price_points).collect()
+    told = " ".join(explain(frame, book, reference).split())
+    assert "urals_tax" in told
+    assert "between -14.73 and -1.24 USD/bbl" in told
+    assert "between 33.94 and 48.11 USD/bbl" in told
+    assert "unpriced" not in told
