@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.checks.rederive import Rederiver, ReferenceFrames
+from pipelines.checks.rederive import PriceReference, Rederiver
 from pipelines.rules.rulebook import Rulebook
 
 SAMPLE_CARGOES = 200
@@ -29,7 +29,7 @@ COMPARED = (
 
 
 def disagreements(
-    cargoes: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: ReferenceFrames, seed: object
+    cargoes: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: PriceReference, seed: object
 ) -> tuple[int, pl.DataFrame]:
     """Cargo-regimes compared, and those on which the engine and the re-derivation differ.
 

@@ -13,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
-import polars as pl
-
+from pipelines.contracts.reference import PriceReference
 from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES, PROVIDER_ROLES
 from pipelines.names import normalised
 from pipelines.rules.rulebook import Rulebook
@@ -50,23 +49,6 @@ REFERENCE_TABLES = (
     "exchange_rates_monthly",
     "freight_points",
 )
-
-
-class ReferenceFrames(Protocol):
-    """What is read of the reference tables: frames of `pipelines.contracts.reference`."""
-
-    @property
-    def grades(self) -> pl.DataFrame: ...
-    @property
-    def incoterms(self) -> pl.DataFrame: ...
-    @property
-    def units(self) -> pl.DataFrame: ...
-    @property
-    def exchange_rates_daily(self) -> pl.DataFrame: ...
-    @property
-    def exchange_rates_monthly(self) -> pl.DataFrame: ...
-    @property
-    def freight_points(self) -> pl.DataFrame: ...
 
 
 class Span(NamedTuple):
@@ -134,7 +116,7 @@ class Rederiver:
     _caps_of_day: dict[tuple[str, str, dt.date], list[tuple[Row | None, str]]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, book: Rulebook, reference: ReferenceFrames) -> "Rederiver":
+    def of(cls, book: Rulebook, reference: PriceReference) -> "Rederiver":
         """A rederiver of these rules and reference tables, as known on whatever day they were seen."""
         return cls(
             rulebook={name: getattr(book, name).to_dicts() for name in RULE_TABLES},

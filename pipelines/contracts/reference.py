@@ -5,6 +5,8 @@ Add here: a column or a file of them.
 Keep out: rules (see `pipelines.contracts.rules`) and files of users and upstreams.
 """
 
+from typing import Protocol
+
 import polars as pl
 
 from pipelines.contracts.table import Column, FrameCheck, Table
@@ -360,3 +362,25 @@ REFERENCE_TABLES = {
     "figures/enforcement_cases.csv": ENFORCEMENT_CASES,
     "figures/listed_vessels.csv": LISTED_VESSELS,
 }
+
+
+class PriceReference(Protocol):
+    """The frames of these tables that prices need (`pipelines.sources.reference.Reference` has them)."""
+
+    @property
+    def grades(self) -> pl.DataFrame: ...
+
+    @property
+    def incoterms(self) -> pl.DataFrame: ...
+
+    @property
+    def units(self) -> pl.DataFrame: ...
+
+    @property
+    def exchange_rates_daily(self) -> pl.DataFrame: ...
+
+    @property
+    def exchange_rates_monthly(self) -> pl.DataFrame: ...
+
+    @property
+    def freight_points(self) -> pl.DataFrame: ...

@@ -8,8 +8,9 @@ Keep out: reading its files (sources) and judging it (judge).
 import polars as pl
 
 from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.reference import PriceReference
 from pipelines.contracts.rules import PROVIDER_ROLES
-from pipelines.transforms.prices import PriceReference, priced, with_names
+from pipelines.transforms.prices import priced, with_names
 
 CIF = "CIF"
 

@@ -6,11 +6,11 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 """
 
 import datetime as dt
-from typing import Protocol
 
 import polars as pl
 
 from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.reference import PriceReference
 from pipelines.names import normalised, normalised_expr
 
 CRUDE_HEADING, PRODUCT_HEADING = "2709", "2710"
@@ -20,28 +20,6 @@ LONGEST_CLOSING_DAYS = 7
 FREIGHT_WINDOW_DAYS = 180
 # J-13: more than the rounding of doubles, less than a cent on any cargo.
 RELATIVE_TOLERANCE = 1e-12
-
-
-class PriceReference(Protocol):
-    """The reference frames that prices need (`pipelines.sources.reference.Reference`)."""
-
-    @property
-    def grades(self) -> pl.DataFrame: ...
-
-    @property
-    def incoterms(self) -> pl.DataFrame: ...
-
-    @property
-    def units(self) -> pl.DataFrame: ...
-
-    @property
-    def exchange_rates_daily(self) -> pl.DataFrame: ...
-
-    @property
-    def exchange_rates_monthly(self) -> pl.DataFrame: ...
-
-    @property
-    def freight_points(self) -> pl.DataFrame: ...
 
 
 def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr) -> pl.LazyFrame:
@@ -213,7 +191,6 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
-    top_freight = pl.coalesce("route_freight", "any_freight")
     return (
         cargoes.join(reference.incoterms.lazy().drop("note"), on="incoterm", how="left")
         .with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
@@ -227,7 +204,7 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
             top_freight=pl.coalesce(
                 "route_freight",
                 pl.col("destination_country").replace_strict(_tops(freight), default=None, return_dtype=pl.Float64),
-                top_freight,
+                "any_freight",
                 pl.lit(freight["top"].max(), pl.Float64),
             )
         )
@@ -256,14 +233,27 @@ def _freight_by_day(freight: pl.DataFrame, *route: str) -> pl.DataFrame:
     return days.group_by(*route, "freight_day").agg(pl.col("top").max())
 
 
+def net_usd() -> pl.Expr:
+    """What was paid for the oil itself, US dollars."""
+    return (pl.col("value") - pl.col("itemised_costs")) * pl.col("usd_per_unit_of_currency")
+
+
+def price_range() -> dict[str, pl.Expr]:
+    """Both ends of the price and the tolerance of its comparison, USD/bbl, from the parts that a cargo keeps."""
+    least, most = (pl.col("quantity") * pl.col(f"bbl_per_unit_{end}") for end in ("low", "high"))
+    low = net_usd() / most - pl.col("estimated_costs_high_usd_per_bbl")
+    tolerance = RELATIVE_TOLERANCE * pl.col("value") * pl.col("usd_per_unit_of_currency") / least
+    return {
+        "price_low_usd_per_bbl": pl.max_horizontal(low, 0.0 * low),
+        "price_high_usd_per_bbl": net_usd() / least,
+        "price_tolerance_usd_per_bbl": tolerance.fill_null(0.0),
+    }
+
+
 def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
     """Adds the price range, its basis and its notes."""
     rate = pl.col("usd_per_unit_of_currency")
-    net_usd = (pl.col("value") - pl.col("itemised_costs")) * rate
-    estimate = pl.when("lacks_costs").then("estimated_costs_high_usd_per_bbl").otherwise(0.0)
-    high = net_usd / (pl.col("quantity") * pl.col("bbl_per_unit_low"))
-    low = net_usd / (pl.col("quantity") * pl.col("bbl_per_unit_high")) - estimate
-    point = net_usd / pl.col("quantity_bbl")
+    point = net_usd() / pl.col("quantity_bbl")
     is_priced = pl.col("price_high_usd_per_bbl").is_not_null()
     has_value = pl.col("value").is_not_null()
 
@@ -271,12 +261,8 @@ def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
         return pl.when(when).then(pl.lit(code))
 
     return cargoes.with_columns(
-        price_low_usd_per_bbl=pl.max_horizontal(low, 0.0 * low),
-        price_high_usd_per_bbl=high,
+        **price_range(),
         is_price_above_low=pl.lit(False),
-        price_tolerance_usd_per_bbl=(
-            RELATIVE_TOLERANCE * pl.col("value") * rate / (pl.col("quantity") * pl.col("bbl_per_unit_low"))
-        ).fill_null(0.0),
     ).with_columns(
         price_usd_per_bbl=pl.when("lacks_costs")
         .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)

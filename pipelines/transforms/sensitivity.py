@@ -9,15 +9,10 @@ import polars as pl
 
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.marts import VERDICT_SENSITIVITY
+from pipelines.contracts.reference import PriceReference
 from pipelines.rules.rulebook import Rulebook
 from pipelines.transforms.judge import judge
-from pipelines.transforms.prices import (
-    CRUDE_HEADING,
-    RELATIVE_TOLERANCE,
-    PriceReference,
-    daily_rates,
-    monthly_rates,
-)
+from pipelines.transforms.prices import CRUDE_HEADING, daily_rates, monthly_rates, price_range
 
 _KEYS = ["shipment_id", "regime"]
 
@@ -84,16 +79,5 @@ def _generic_density(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.Laz
 
 def _repriced(cargoes: pl.LazyFrame) -> pl.LazyFrame:
     """The price range again, from the parts that a cargo keeps."""
-    net_usd = (pl.col("value") - pl.col("itemised_costs")) * pl.col("usd_per_unit_of_currency")
-    least, most = (pl.col("quantity") * pl.col(f"bbl_per_unit_{end}") for end in ("low", "high"))
-    low = net_usd / most - pl.col("estimated_costs_high_usd_per_bbl")
-    tolerance = RELATIVE_TOLERANCE * pl.col("value") * pl.col("usd_per_unit_of_currency") / least
-    return (
-        cargoes.filter(pl.col("value").is_not_null())
-        .with_columns(
-            price_low_usd_per_bbl=pl.max_horizontal(low, 0.0 * low),
-            price_high_usd_per_bbl=net_usd / least,
-            price_tolerance_usd_per_bbl=tolerance,
-        )
-        .select(CARGOES.polars_schema().names())
-    )
+    priced = cargoes.filter(pl.col("value").is_not_null()).with_columns(**price_range())
+    return priced.select(CARGOES.polars_schema().names())
