@@ -63,8 +63,8 @@ def nightly(
     Ends with the headline tables and the data-quality summary. Exit code 1: a blocking check or a step
     failed and nothing was published.
     """
-    # Every source ships with the repository or lies in the landing folder, so there is nothing to fetch yet.
-    del offline
+    if offline:
+        os.environ["PLIMSOLL_OFFLINE"] = "1"
     day = _day(as_of, "--as-of")
     if day is not None:
         os.environ["PLIMSOLL_AS_OF"] = day.isoformat()
@@ -178,6 +178,9 @@ def explain(
     with duck.read_only(_warehouse(settings)) as connection:
         found = duck.query_with(connection, "SELECT * FROM staging.cargoes WHERE shipment_id = ?", [shipment_id])
         known_on = duck.query(connection, "SELECT known_on FROM quality.releases")["known_on"].item()
+        figures = Reference.of(
+            lambda table: table.conform(duck.query(connection, f"SELECT * FROM {table.schema}.{table.name}"))
+        )
     if found.height == 0:
         _fail(
             f"{shipment_id}: no cargo of that id is in the warehouse; plimsoll sql "
@@ -187,7 +190,7 @@ def explain(
     book = Rulebook.load().as_of(known_on)
     _check_regimes(regime, book.regime_codes)
     cargo = CARGOES.conform(found.with_columns(pl.col("price_notes").fill_null([])))
-    print(explanation.explain(cargo, book, Reference.load().as_of(known_on), regime))
+    print(explanation.explain(cargo, book, figures, regime))
 
 
 @app.command(epilog="Example: plimsoll rules --on 2026-02-01")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from pipelines.assets import analysis, inputs, judging, law, marts, release
+from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.quality import INPUT_FILES
@@ -29,6 +29,7 @@ def stored_tables() -> list[Table]:
     """Every table of the store, in the order in which the night makes them."""
     return [
         *RULE_TABLES.values(),
+        *upstreams.TABLES,
         *REFERENCE_TABLES.values(),
         inputs.staged_shipments(),
         inputs.STAGED_ATTESTATIONS,
@@ -52,6 +53,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
     )
     return dg.Definitions(
         assets=[
+            *upstreams.build_assets(),
             *law.build_assets(settings),
             *inputs.build_assets(),
             *judging.build_assets(settings),

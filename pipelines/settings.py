@@ -20,24 +20,36 @@ class Settings:
 
     home (`PLIMSOLL_HOME`): all working folders. as_of (`PLIMSOLL_AS_OF`): rules and figures as known on a day.
     estimate_unpriced (`PLIMSOLL_ESTIMATE_UNPRICED=1`): crude without a price gets a benchmark estimate.
+    offline (`PLIMSOLL_OFFLINE=1`): publishers are not asked; what has landed is used. mirror (`PLIMSOLL_MIRROR`): an
+    address that is asked instead of every publisher, as `<mirror>/<host>/<path>`. history_from
+    (`PLIMSOLL_HISTORY_FROM`): first day of what is fetched.
     """
 
     home: Path
     as_of: dt.date | None = None
     estimate_unpriced: bool = False
+    offline: bool = False
+    mirror: str | None = None
+    history_from: dt.date = dt.date(2021, 12, 1)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         """Settings of this process. Raises `ValueError` in plain words for a value that cannot be used."""
-        as_of = environment.get("PLIMSOLL_AS_OF")
-        try:
-            day = dt.date.fromisoformat(as_of) if as_of else None
-        except ValueError as error:
-            raise ValueError(f"PLIMSOLL_AS_OF is {as_of!r}; write a day as YYYY-MM-DD.") from error
+
+        def day(variable: str) -> dt.date | None:
+            said = environment.get(variable)
+            try:
+                return dt.date.fromisoformat(said) if said else None
+            except ValueError as error:
+                raise ValueError(f"{variable} is {said!r}; write a day as YYYY-MM-DD.") from error
+
         return cls(
             home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data").absolute(),
-            as_of=day,
+            as_of=day("PLIMSOLL_AS_OF"),
             estimate_unpriced=environment.get("PLIMSOLL_ESTIMATE_UNPRICED") == "1",
+            offline=environment.get("PLIMSOLL_OFFLINE") == "1",
+            mirror=environment.get("PLIMSOLL_MIRROR") or None,
+            history_from=day("PLIMSOLL_HISTORY_FROM") or cls.history_from,
         )
 
     @property
@@ -49,6 +61,16 @@ class Settings:
     def attestations_folder(self) -> Path:
         """Where users put their attestations files."""
         return self.home / "landing" / "attestations"
+
+    @property
+    def publisher_files_folder(self) -> Path:
+        """Where users put files of publishers, in a folder named like the source."""
+        return self.home / "landing" / "publisher_files"
+
+    @property
+    def publishers_folder(self) -> Path:
+        """Everything that publishers ever sent, and the journal of asking them."""
+        return self.home / "landing" / "publishers"
 
     @property
     def warehouse_folder(self) -> Path:

@@ -32,14 +32,14 @@ def _changes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
 
 
 def _sensitivity(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    flips = verdict_sensitivity(store.scan(CARGOES), store.scan(VERDICTS), rulebook(settings), reference(settings))
+    flips = verdict_sensitivity(store.scan(CARGOES), store.scan(VERDICTS), rulebook(settings), reference(store))
     return {VERDICT_SENSITIVITY.name: flips.sort("shipment_id", "regime", "assumption").collect()}
 
 
 def _listed_vessels(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     listings = listings_on_loading(
         store.scan(CARGOES),
-        reference(settings).listed_vessels,
+        reference(store).listed_vessels,
         store.scan(VERDICTS),
         rulebook(settings).exemptions,
     )

@@ -48,7 +48,7 @@ JAPAN = "JP"
 
 
 def _cargoes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    figures = reference(settings)
+    figures = reference(store)
     declared = store.scan(staged_shipments())
     evidence = [
         price_shipments(declared, figures, pl.col("file")),
@@ -78,7 +78,7 @@ def _rederived(settings: Settings, verdicts: pl.DataFrame, store: Store) -> Find
     # A new sample every night: the state of the rules and cargoes draws it, so a failure can be looked at again.
     seed = (verdicts.height, settings.as_of, dt.datetime.now(dt.UTC).date())
     compared, differing = disagreements(
-        store.scan(CARGOES).collect(), verdicts, rulebook(settings), reference(settings), seed
+        store.scan(CARGOES).collect(), verdicts, rulebook(settings), reference(store), seed
     )
     return Finding(compared, differing.height, differing)
 

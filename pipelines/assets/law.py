@@ -1,6 +1,6 @@
-"""The law and the figures that ship with the project, as tables.
+"""The law and the figures, as tables.
 
-Here: the assets of `data/rules`, `data/reference` and `data/figures`.
+Here: the assets of `data/rules`, `data/reference` and `data/figures`, the figures with what was fetched.
 Add here: nothing per table; a new shipped table needs a contract and a field of `Rulebook` or `Reference`.
 Keep out: what is derived from them.
 """
@@ -15,6 +15,7 @@ import polars as pl
 
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.upstreams import STAGED
 from pipelines.checks.rules import stale
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
@@ -23,6 +24,8 @@ from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, un
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.reference import Reference
+from pipelines.sources.upstream import latest
+from pipelines.transforms.figures import with_fetched
 from pipelines.warehouse.store import Store
 
 # Loaded once a process: several assets look at the same tables.
@@ -35,9 +38,9 @@ def rulebook(settings: Settings) -> Rulebook:
     return _book().as_of(settings.as_of)
 
 
-def reference(settings: Settings) -> Reference:
-    """The shipped figures as the night knows them."""
-    return _reference().as_of(settings.as_of)
+def reference(store: Store) -> Reference:
+    """The figures of the night: what ships, as known on its day, with what was fetched."""
+    return Reference.of(lambda table: store.scan(table).collect())
 
 
 @cache
@@ -51,8 +54,9 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
 
 
-def _figures(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
-    figures = reference(settings)
+def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    fetched = {name: latest(store.scan(table).collect()) for name, table in STAGED.items()}
+    figures = with_fetched(_reference().as_of(settings.as_of), fetched)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
 
 
@@ -87,5 +91,5 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", kind="csv"),
+        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", reads=STAGED.values(), kind="csv"),
     ]

@@ -1,11 +1,12 @@
-"""The reference tables and published figures that ship with the project.
+"""The reference tables and published figures: those that ship with the project, and with what was fetched since.
 
 Here: `Reference`, all of them loaded and checked, as known on a day.
 Add here: a shipped table (a contract in `pipelines.contracts.reference`, a field here).
-Keep out: rules (see `pipelines.rules`) and upstreams that are fetched.
+Keep out: rules (see `pipelines.rules`) and how fetched tables become figures (`pipelines.transforms.figures`).
 """
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import polars as pl
 
 from pipelines.contracts.files import read_table
 from pipelines.contracts.reference import REFERENCE_TABLES
+from pipelines.contracts.table import Table
 
 DATA_FOLDER = Path(__file__).parents[2] / "data"
 
@@ -39,6 +41,11 @@ class Reference:
     def load(cls, folder: Path = DATA_FOLDER) -> "Reference":
         """All shipped tables. Raises `DataFileError` naming file, row and column of what is wrong."""
         return cls(**{table.name: read_table(folder / name, table) for name, table in REFERENCE_TABLES.items()})
+
+    @classmethod
+    def of(cls, frame_of: Callable[[Table], pl.DataFrame]) -> "Reference":
+        """The tables as somebody else keeps them: the store of a night, or a published warehouse."""
+        return cls(**{table.name: frame_of(table) for table in REFERENCE_TABLES.values()})
 
     def as_of(self, day: dt.date | None) -> "Reference":
         """The figures as known on `day`: a rate of a later day, and a figure published later, are invisible.

@@ -1,0 +1,115 @@
+"""Publishers' data, from their servers to staging.
+
+Here: one asset that fetches into the landing folder, and the tables that are read from there.
+Add here: a check that every source gets.
+Keep out: what a source is and how it is read (`pipelines.sources`).
+"""
+
+import datetime as dt
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS, versioned
+from pipelines.contracts.table import Table
+from pipelines.settings import Settings
+from pipelines.sources import upstream
+from pipelines.sources.publishers import SOURCES
+from pipelines.sources.snapshots import Landing
+from pipelines.sources.upstream import Plan, Quirk
+from pipelines.warehouse.store import Store
+
+WARN = dg.AssetCheckSeverity.WARN
+STAGED = {table.name: versioned(table) for source in SOURCES for table in source.tables}
+TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS]
+
+
+def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+    landing = Landing(settings.publishers_folder)
+    for source in SOURCES:
+        upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
+    if not settings.offline:
+        plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            list(pool.map(lambda source: _fetch(source, landing, plan, settings), SOURCES))
+    entries = [
+        {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
+        for source in SOURCES
+        for entry in landing.entries(source.name)
+    ]
+    return {SOURCE_REQUESTS.name: pl.DataFrame(entries, schema=SOURCE_REQUESTS.polars_schema())}
+
+
+def _fetch(source: upstream.Source, landing: Landing, plan: Plan, settings: Settings) -> None:
+    def progress(document: str) -> None:
+        print(f"         {source.name}: {document}", file=sys.stderr, flush=True)
+
+    upstream.fetch(source, landing, plan, mirror=settings.mirror, progress=progress)
+
+
+def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+    landing = Landing(settings.publishers_folder)
+    today = settings.as_of or dt.datetime.now(dt.UTC).date()
+    readings = {source: upstream.read(source, landing, settings.as_of) for source in SOURCES}
+    fresh = [upstream.freshness(source, landing, reading, today) for source, reading in readings.items()]
+    tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
+    return tables | {
+        SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
+        SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
+    }
+
+
+def _newest_used(snapshots: pl.DataFrame, _: Store) -> Finding:
+    newest = snapshots.sort("fetched_at").group_by("source_name", "document", maintain_order=True).last()
+    rejected = newest.filter(pl.col("outcome") == "rejected")
+    return Finding(newest.height, rejected.height, rejected.select("source_name", "document", "check_name", "message"))
+
+
+def _all_fresh(sources: pl.DataFrame, _: Store) -> Finding:
+    stale = sources.filter(pl.col("state").is_in(["late", "stale", "missing"]))
+    return Finding(sources.height, stale.height, stale.select("source_name", "state", "age_days", "message"))
+
+
+def _quirk_check(quirk: Quirk) -> TableCheck:
+    def look(frame: pl.DataFrame, _: Store) -> Finding:
+        failing = quirk.failing(frame)
+        return Finding(frame.height, failing.height, failing)
+
+    return TableCheck(quirk.name, quirk.description, look, WARN, is_blocking=False)
+
+
+def _checks() -> dict[Table, Sequence[TableCheck]]:
+    quirks = {name: checks for source in SOURCES for name, checks in source.quirks.items()}
+    return {
+        **{table: [_quirk_check(quirk) for quirk in quirks.get(name, ())] for name, table in STAGED.items()},
+        SOURCE_SNAPSHOTS: [
+            TableCheck(
+                "newest_versions_used",
+                "The newest version of every document could be read; where not, the last good one is used.",
+                _newest_used,
+                WARN,
+                is_blocking=False,
+            )
+        ],
+        SOURCE_FRESHNESS: [
+            TableCheck(
+                "sources_are_fresh",
+                "Every source that was asked answered, could be read, and has the periods that should be out.",
+                _all_fresh,
+                WARN,
+                is_blocking=False,
+            )
+        ],
+    }
+
+
+def build_assets() -> list[dg.AssetsDefinition]:
+    """The assets of publishers."""
+    return [
+        table_assets(_fetched, [SOURCE_REQUESTS], name="publishers_fetched", kind="https"),
+        table_assets(_read, _checks(), name="publishers_read", reads=[SOURCE_REQUESTS]),
+    ]

@@ -1,0 +1,452 @@
+"""What a publisher's data set is, and the two things done with it: fetching and reading.
+
+Here: `Source` and its parts; `fetch`, which fills the landing folder; `read`, which only looks there.
+Add here: something that every source has.
+Keep out: anything about one publisher (`pipelines.sources.publishers`, one module each).
+"""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.fetching import SOURCE_SNAPSHOTS, VERSION_COLUMNS, versioned
+from pipelines.contracts.table import ContractError, Table
+from pipelines.sources.snapshots import KEPT_HEADERS, Entry, Landing, Snapshot
+
+Document = str
+_SNAPSHOT_FIELDS = ("source_name", "document", "fetched_at", "sha256", "size_bytes")
+# Kept header of an answer to the header that asks for something newer.
+_CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+
+class SourceFault(Exception):
+    """A document is not what the publisher used to send. `check` names what failed, the message says how."""
+
+    def __init__(self, check: str, message: str) -> None:
+        super().__init__(message)
+        self.check = check
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a round of requests is for: all periods from `first` to `today`."""
+
+    first: dt.date
+    today: dt.date
+
+
+@dataclass(frozen=True)
+class Key:
+    """A publisher's key: the environment variable that holds it, where to get one, and the parameter it goes into."""
+
+    variable: str
+    where: str
+    parameter: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """One document of a data set. A settled one is final: once it has landed it is not asked for again."""
+
+    document: Document
+    url: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_settled: bool = False
+
+
+@dataclass(frozen=True)
+class Band:
+    """A figure that a good document keeps within; `why` is the reason for these bounds."""
+
+    low: float
+    high: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """A known trap of a table. `failing` gives the rows that fell into it: a warning, with those rows to look at."""
+
+    name: str
+    description: str
+    failing: Callable[[pl.DataFrame], pl.DataFrame]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A publisher's data set.
+
+    requests: what to ask for. follow: further requests that an answer leads to (pages, files of a listing).
+    read: the frames, by name of table, that a document holds; an empty mapping for a mere listing; raises
+    `SourceFault`. rows, fill_rates: bands that each document keeps, by table and by `table.column`.
+    period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
+    version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
+    """
+
+    name: str
+    title: str
+    publisher: str
+    licence: str
+    attribution: str
+    tables: tuple[Table, ...]
+    requests: Callable[[Plan], Iterable[Request]]
+    read: Callable[[Document, bytes], Mapping[str, pl.DataFrame]]
+    period_end: Mapping[str, pl.Expr]
+    newest_expected: Callable[[dt.date], dt.date]
+    published_on: Mapping[str, pl.Expr] = field(default_factory=dict)
+    follow: Callable[[Request, bytes], Iterable[Request]] = lambda _request, _body: ()
+    rows: Mapping[str, Band] = field(default_factory=dict)
+    fill_rates: Mapping[str, Band] = field(default_factory=dict)
+    quirks: Mapping[str, Sequence[Quirk]] = field(default_factory=dict)
+    key: Key | None = None
+    pause_s: float = 0.0
+    is_redistributable: bool = True
+
+
+def fetch(
+    source: Source,
+    landing: Landing,
+    plan: Plan,
+    *,
+    mirror: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+    progress: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Asks for every document of the plan and keeps what comes; what goes wrong is noted in the journal.
+
+    Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached is
+    not asked again in this round.
+    """
+    from pipelines.sources.http import Client, FetchFailed
+
+    session = _now().isoformat()
+    newest = {s.document: s for s in landing.snapshots(source.name) if s.path.exists()}
+    waiting = list(source.requests(plan))
+    secret = {}
+    if source.key is not None:
+        key = environment.get(source.key.variable)
+        if not key:
+            for request in waiting[:1]:
+                message = f"no key: set {source.key.variable}; get one at {source.key.where}"
+                landing.note(
+                    Entry(source.name, request.document, request.url, _now(), session, "failed", None, message)
+                )
+            return
+        secret = {source.key.parameter: key}
+    with Client(source.pause_s, mirror) as client:
+        while waiting:
+            request = waiting.pop(0)
+            known = newest.get(request.document)
+            if request.is_settled and known is not None:
+                continue
+            progress(request.document)
+            asked_at, shown = _now(), _shown(request)
+            try:
+                answer = client.get(
+                    request.url, {**request.params, **secret}, {**request.headers, **_conditions(known)}
+                )
+            except FetchFailed as failure:
+                message = str(failure)
+                landing.note(
+                    Entry(source.name, request.document, shown, asked_at, session, "failed", failure.status, message)
+                )
+                if failure.is_host_down:
+                    return
+                continue
+            if answer.body is None and known is not None:
+                digest, size, body = known.sha256, known.size_bytes, known.read()
+            else:
+                body = answer.body or b""
+                digest, size = landing.keep(body), len(body)
+            outcome = "unchanged" if known is not None and known.sha256 == digest else "new"
+            headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
+            try:
+                _frames(source, request.document, body)
+                waiting += source.follow(request, body)
+            except SourceFault:
+                # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
+                headers = {name: value for name, value in headers.items() if name not in _CONDITIONS}
+            landing.note(
+                Entry(
+                    source.name,
+                    request.document,
+                    shown,
+                    asked_at,
+                    session,
+                    outcome,
+                    answer.status,
+                    sha256=digest,
+                    size_bytes=size,
+                    headers=headers,
+                )
+            )
+
+
+def take_files(source: Source, landing: Landing, folder: Path) -> None:
+    """Takes the publisher's files that somebody put into `folder` into the landing folder, as documents of their name.
+
+    For publishers that let nobody fetch, and for editions that are no longer offered.
+    """
+    newest = {snapshot.document: snapshot for snapshot in landing.snapshots(source.name)}
+    session = _now().isoformat()
+    for path in sorted(folder.glob("*")):
+        if path.is_symlink() or not path.is_file() or path.name.startswith("."):
+            continue
+        document = f"file {path.name}"
+        body = path.read_bytes()
+        digest = landing.keep(body)
+        known = newest.get(document)
+        if known is None or known.sha256 != digest:
+            landing.note(
+                Entry(
+                    source.name, document, "", _now(), session, "new", sha256=digest, size_bytes=len(body), headers={}
+                )
+            )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """tables: by name, all versions that are known, as `versioned(table)`. snapshots: rows of `SOURCE_SNAPSHOTS`."""
+
+    tables: Mapping[str, pl.DataFrame]
+    snapshots: pl.DataFrame
+
+
+def read(source: Source, landing: Landing, as_of: dt.date | None = None) -> Reading:
+    """Every good snapshot of a source as versions of its rows; a snapshot that is not good is rejected whole.
+
+    as_of: versions that became known later are invisible.
+    """
+    read_well: dict[str, list[tuple[Snapshot, pl.DataFrame]]] = {table.name: [] for table in source.tables}
+    outcomes = []
+    for snapshot in landing.snapshots(source.name):
+        row = {
+            name: getattr(snapshot, name) for name in ("source_name", "document", "fetched_at", "sha256", "size_bytes")
+        }
+        try:
+            frames = _frames(source, snapshot.document, _bytes(snapshot))
+        except SourceFault as fault:
+            outcomes.append(row | {"outcome": "rejected", "check_name": fault.check, "message": str(fault), "rows": 0})
+            continue
+        for name, frame in frames.items():
+            read_well[name].append((snapshot, frame))
+        rows = sum(frame.height for frame in frames.values())
+        outcomes.append(row | {"outcome": "read", "check_name": None, "message": None, "rows": rows})
+    return Reading(
+        {
+            table.name: versions(read_well[table.name], table, source.published_on.get(table.name), as_of)
+            for table in source.tables
+        },
+        pl.DataFrame(outcomes, schema=SOURCE_SNAPSHOTS.polars_schema()),
+    )
+
+
+def _bytes(snapshot: Snapshot) -> bytes:
+    try:
+        return snapshot.read()
+    except OSError as error:
+        raise SourceFault("readable", f"its bytes are gone from the landing folder ({error.strerror})") from error
+
+
+def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.DataFrame]:
+    """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
+    if not body.strip():
+        raise SourceFault("not_empty", "the document is empty")
+    try:
+        frames = source.read(document, body)
+    except SourceFault:
+        if _is_web_page(body):
+            raise SourceFault("not_a_web_page", "a web page came instead of data") from None
+        raise
+    except Exception as error:  # foreign bytes can break a parser in ways that nobody lists
+        check = "not_a_web_page" if _is_web_page(body) else "readable"
+        raise SourceFault(
+            check, f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
+        ) from error
+    tables = {table.name: table for table in source.tables}
+    return {name: _kept_promises(source, tables[name], frame) for name, frame in frames.items()}
+
+
+def _kept_promises(source: Source, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    try:
+        frame = table.conform(frame)
+    except ContractError as error:
+        raise SourceFault("keeps_contract", str(error)) from error
+    if (failures := table.failures(frame)).height:
+        first = failures.row(0, named=True)
+        raise SourceFault(
+            f"keeps_contract: {first['check']}",
+            f"{failures.height} values, first in {first['column']}, row {first['row']}",
+        )
+    _within(frame.height, source.rows.get(table.name), "volume_in_band", f"{frame.height:,} rows")
+    for column in frame.columns if frame.height else ():
+        filled = 1 - frame[column].null_count() / frame.height
+        band = source.fill_rates.get(f"{table.name}.{column}")
+        _within(filled, band, "fill_rate_in_band", f"{column} is filled in {filled:.1%} of rows")
+    return frame
+
+
+def _within(figure: float, band: Band | None, check: str, said: str) -> None:
+    if band is not None and not band.low <= figure <= band.high:
+        raise SourceFault(check, f"{said}; expected {band.low:g} to {band.high:g}: {band.why}")
+
+
+def require_columns(found: Iterable[str], expected: Iterable[str], allowed: Iterable[str] = ()) -> None:
+    """Raises `SourceFault` for a column that is missing or, where `allowed` names all others, one that is new."""
+    found, expected, allowed = list(found), list(expected), set(allowed)
+    if missing := [name for name in expected if name not in found]:
+        raise SourceFault(
+            "columns_as_expected", f"missing {', '.join(missing)}; the header is {', '.join(found)[:300]}"
+        )
+    new = [name for name in found if name not in expected and name not in allowed]
+    if allowed and new:
+        raise SourceFault("columns_as_expected", f"new column {', '.join(new)[:300]}")
+
+
+def versions(
+    readings: Sequence[tuple[Snapshot, pl.DataFrame]],
+    table: Table,
+    published_on: pl.Expr | None = None,
+    as_of: dt.date | None = None,
+) -> pl.DataFrame:
+    """All versions of the rows of a table, from readings in the order in which they were fetched.
+
+    A row of the result is one key with one set of values, for as long as fetches showed it. It is known from the
+    day it was fetched; the first version of a key from `published_on` where that is earlier.
+    """
+    shape, key = versioned(table), list(table.key)
+    if not readings:
+        return shape.empty()
+    values = [column.name for column in table.columns if column.name not in key]
+    seen = pl.concat(
+        frame.with_columns(
+            _number=pl.lit(number),
+            document=pl.lit(snapshot.document),
+            sha256=pl.lit(snapshot.sha256),
+            fetched_at=pl.lit(snapshot.fetched_at, pl.Datetime("us", "UTC")),
+            last_seen_at=pl.lit(snapshot.last_seen_at, pl.Datetime("us", "UTC")),
+        )
+        for number, (snapshot, frame) in enumerate(readings)
+    ).sort(*key, "_number")
+    # The next good snapshot of the same document, which may no longer show the row.
+    editions = pl.DataFrame(
+        {
+            "document": [snapshot.document for snapshot, _ in readings],
+            "_number": range(len(readings)),
+            "_next_at": [snapshot.fetched_at for snapshot, _ in readings],
+        },
+        schema_overrides={"_number": pl.Int32, "_next_at": pl.Datetime("us", "UTC")},
+    ).with_columns(pl.col("_next_at").shift(-1).over("document", order_by="_number"))
+    content = pl.struct(values).hash() if values else pl.lit(0, pl.UInt64)
+    runs = (
+        seen.with_columns(_content=content)
+        .with_columns(_run=(pl.col("_content") != pl.col("_content").shift(1)).fill_null(True).cum_sum().over(key))
+        .group_by(*key, "_run", maintain_order=True)
+        .agg(
+            pl.col(*values, "fetched_at", "sha256").first() if values else pl.col("fetched_at", "sha256").first(),
+            pl.col("document", "_number", "last_seen_at").last(),
+        )
+        .join(editions, on=["document", "_number"], how="left", maintain_order="left")
+    )
+    superseded_at = pl.col("fetched_at").shift(-1).over(key)
+    fetched_on = pl.col("fetched_at").dt.date()
+    first_known = fetched_on if published_on is None else pl.min_horizontal(fetched_on, published_on)
+    runs = runs.with_columns(
+        known_on=pl.when(pl.col("_run") == pl.col("_run").min().over(key)).then(first_known).otherwise(fetched_on),
+        withdrawn_on=pl.when(
+            pl.col("_next_at") < superseded_at.fill_null(pl.lit(dt.datetime.max, pl.Datetime("us", "UTC")))
+        )
+        .then("_next_at")
+        .dt.date(),
+    )
+    if as_of is not None:
+        runs = runs.filter(pl.col("known_on") <= as_of).with_columns(
+            withdrawn_on=pl.when(pl.col("withdrawn_on") <= as_of).then("withdrawn_on")
+        )
+    is_last = pl.col("_run") == pl.col("_run").max().over(key)
+    runs = runs.with_columns(is_latest=is_last & pl.col("withdrawn_on").is_null())
+    return shape.conform(runs.select(column.name for column in (*table.columns, *VERSION_COLUMNS)))
+
+
+def latest(frame: pl.DataFrame) -> pl.DataFrame:
+    """The versions in force, without the columns about versions."""
+    about = [column.name for column in VERSION_COLUMNS]
+    return frame.filter("is_latest").drop(about)
+
+
+def freshness(source: Source, landing: Landing, reading: Reading, today: dt.date) -> dict[str, object]:
+    """A row of `SOURCE_FRESHNESS`: how new the rows are, and what is wrong if they are not."""
+    ends = [
+        frame.filter("is_latest").select(source.period_end[name].max()).item()
+        for name, frame in reading.tables.items()
+        if name in source.period_end and frame.height
+    ]
+    newest = max((end for end in ends if end is not None), default=None)
+    good = reading.snapshots.filter(pl.col("outcome") == "read")
+    used = {(row["document"], row["fetched_at"]) for row in good.iter_rows(named=True)}
+    snapshots = landing.snapshots(source.name)
+    last_good_at = max((s.last_seen_at for s in snapshots if (s.document, s.fetched_at) in used), default=None)
+    problems = _problems(landing, reading, source)
+    expected = source.newest_expected(today)
+    if last_good_at is None:
+        state = "missing" if problems else "never"
+    elif problems:
+        state = "stale"
+    else:
+        state = "late" if newest is None or newest < expected else "fresh"
+    if state == "late":
+        problems = [f"the newest period read ends on {newest}, {expected} should be out"]
+    return {
+        "source_name": source.name,
+        "title": source.title,
+        "publisher": source.publisher,
+        "licence": source.licence,
+        "attribution": source.attribution,
+        "is_redistributable": source.is_redistributable,
+        "newest_period": newest,
+        "expected_period": expected,
+        "last_good_at": last_good_at,
+        "age_days": None if last_good_at is None else (today - last_good_at.date()).days,
+        "rows": int(good["rows"].sum()),
+        "state": state,
+        "message": "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "") or None,
+    }
+
+
+def _problems(landing: Landing, reading: Reading, source: Source) -> list[str]:
+    """What failed in the last round of requests, and newest versions that were rejected."""
+    entries = list(landing.entries(source.name))
+    last_round = {entry.document: entry for entry in entries if entry.session == entries[-1].session}
+    failed = [f"{e.document}: {e.message}" for e in last_round.values() if e.outcome == "failed"]
+    newest = reading.snapshots.sort("fetched_at").group_by("document", maintain_order=True).last()
+    rejected = newest.filter(pl.col("outcome") == "rejected")
+    return failed + [
+        f"{row['document']}: {row['message']} ({row['check_name']})" for row in rejected.iter_rows(named=True)
+    ]
+
+
+def _conditions(known: Snapshot | None) -> dict[str, str]:
+    if known is None:
+        return {}
+    return {header: known.headers[name] for name, header in _CONDITIONS.items() if name in known.headers}
+
+
+def _shown(request: Request) -> str:
+    """The address as people may see it: keys are added only when it is asked for."""
+    if not request.params:
+        return request.url
+    return request.url + "?" + "&".join(f"{name}={value}" for name, value in request.params.items())
+
+
+def _is_web_page(body: bytes) -> bool:
+    start = body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return start.startswith((b"<!doctype html", b"<html"))
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

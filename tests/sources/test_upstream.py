@@ -1,0 +1,245 @@
+"""Fetching, landing, versions and last-good fallback, with the euro reference rates as the source at hand."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+import stamina
+
+from pipelines.contracts.fetching import SOURCE_FRESHNESS
+from pipelines.sources import upstream
+from pipelines.sources.http import Client, FetchFailed
+from pipelines.sources.publishers import ecb
+from pipelines.sources.snapshots import Entry, Landing
+from pipelines.sources.upstream import Plan
+from tests.publisher_server import Publisher, Reply
+from tests.sources.conftest import Fetch, checks_failed
+
+PATH = "/data-api.ecb.europa.eu/service/data/EXR/D..EUR.SP00.A"
+HEADER = "KEY,FREQ,CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE\n"
+
+
+def rates(*rows: str) -> str:
+    """An SDMX-CSV of the bank: rows `USD 2026-11-20 1.1589`."""
+    lines = [row.split() for row in rows]
+    return HEADER + "".join(f"EXR.D.{c}.EUR.SP00.A,D,{c},EUR,{day},{rate}\n" for c, day, rate in lines)
+
+
+def read(landing: Landing, as_of: str | None = None) -> upstream.Reading:
+    return upstream.read(ecb.SOURCE, landing, dt.date.fromisoformat(as_of) if as_of else None)
+
+
+def latest(landing: Landing, as_of: str | None = None) -> list[tuple]:
+    frame = read(landing, as_of).tables["ecb_exchange_rates"].filter("is_latest")
+    return [(str(day), currency, rate) for day, currency, rate in frame.select(pl.nth(0, 1, 2)).iter_rows()]
+
+
+def freshness(landing: Landing, today: str) -> dict:
+    row = upstream.freshness(ecb.SOURCE, landing, read(landing), dt.date.fromisoformat(today))
+    assert SOURCE_FRESHNESS.failures(pl.DataFrame([row], schema=SOURCE_FRESHNESS.polars_schema())).height == 0
+    return row
+
+
+def test_every_byte_lands_once_and_reading_looks_only_there(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, rates("USD 2026-11-20 1.1589", "JPY 2026-11-20 181.06"))
+    fetch(ecb.SOURCE, "2026-11-22")
+    fetch(ecb.SOURCE, "2026-11-22")
+    server.replies.clear()
+    assert latest(landing) == [("2026-11-20", "JPY", 181.06), ("2026-11-20", "USD", 1.1589)]
+    assert [entry.outcome for entry in landing.entries(ecb.SOURCE.name)] == ["new", "unchanged"]
+    assert len([path for path in landing.folder.glob("content/*/*") if path.is_file()]) == 1
+    first, second = landing.entries(ecb.SOURCE.name)
+    assert first.status == 200
+    assert first.url.startswith("https://data-api.ecb.europa.eu/service/data/EXR/")
+    (snapshot,) = landing.snapshots(ecb.SOURCE.name)
+    assert (snapshot.fetched_at, snapshot.last_seen_at) == (first.requested_at, second.requested_at)
+
+
+def test_years_that_are_over_are_asked_for_once(server: Publisher, fetch: Fetch) -> None:
+    server.says(PATH, rates("USD 2024-01-02 1.0956"))
+    fetch(ecb.SOURCE, "2026-11-22", first="2024-05-01")
+    fetch(ecb.SOURCE, "2026-11-22", first="2024-05-01")
+    assert [asked.query["startPeriod"] for asked in server.asked] == [
+        ["2024-01-01"], ["2025-01-01"], ["2026-01-01"], ["2026-01-01"],
+    ]  # fmt: skip
+
+
+def test_an_interrupted_backfill_goes_on_where_it_was(server: Publisher, fetch: Fetch) -> None:
+    good = Reply(rates("USD 2024-01-02 1.0956").encode())
+    server.says(PATH, good, *[Reply(status=500)] * 3, good)
+    fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
+    server.asked.clear()
+    fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2025-01-01"], ["2026-01-01"]]
+
+
+def test_a_document_that_did_not_change_is_not_sent_again(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, Reply(rates("USD 2026-11-20 1.1589").encode(), headers={"ETag": '"1"'}))
+    fetch(ecb.SOURCE, "2026-11-22")
+    fetch(ecb.SOURCE, "2026-11-22")
+    assert [entry.status for entry in landing.entries(ecb.SOURCE.name)] == [200, 304]
+    assert latest(landing) == [("2026-11-20", "USD", 1.1589)]
+
+
+def test_a_document_that_could_not_be_read_is_asked_for_whole(server: Publisher, fetch: Fetch) -> None:
+    server.says(PATH, Reply(b"<html>busy</html>", headers={"ETag": '"1"'}), rates("USD 2026-11-20 1.1589"))
+    fetch(ecb.SOURCE, "2026-11-22")
+    fetch(ecb.SOURCE, "2026-11-22")
+    assert "if-none-match" not in server.asked[-1].headers
+
+
+def test_a_revision_is_a_new_version_and_as_of_sees_the_one_known_then(landing: Landing) -> None:
+    printings = {"2026-11-20T17:00": "1.1500", "2026-11-23T03:00": "1.1589", "2026-11-24T03:00": "1.1589"}
+    for at, rate in printings.items():
+        keep(landing, at, rates(f"USD 2026-11-20 {rate}"))
+    table = read(landing).tables["ecb_exchange_rates"]
+    assert table["units_per_eur"].to_list() == [1.15, 1.1589]
+    assert table["is_latest"].to_list() == [False, True]
+    assert table["known_on"].to_list() == [dt.date(2026, 11, 20), dt.date(2026, 11, 23)]
+    assert latest(landing, as_of="2026-11-22") == [("2026-11-20", "USD", 1.15)]
+    assert latest(landing, as_of="2026-11-23") == [("2026-11-20", "USD", 1.1589)]
+    assert latest(landing, as_of="2026-11-19") == []
+
+
+def test_a_figure_that_goes_back_to_an_earlier_value_is_a_third_version(landing: Landing) -> None:
+    for day, rate in {"20": "1.15", "21": "1.16", "22": "1.15"}.items():
+        keep(landing, f"2026-11-{day}T17:00", rates(f"USD 2026-11-20 {rate}"))
+    assert latest(landing, as_of="2026-11-21") == [("2026-11-20", "USD", 1.16)]
+    assert latest(landing) == [("2026-11-20", "USD", 1.15)]
+    assert read(landing).tables["ecb_exchange_rates"].height == 3
+
+
+def test_the_first_version_counts_as_public_from_its_own_day(landing: Landing) -> None:
+    keep(landing, "2026-11-20T17:00", rates("USD 2023-03-01 1.0684"))
+    assert latest(landing, as_of="2023-03-01") == [("2023-03-01", "USD", 1.0684)]
+    assert latest(landing, as_of="2023-02-28") == []
+
+
+def test_a_row_that_a_newer_edition_no_longer_shows_is_withdrawn(landing: Landing) -> None:
+    keep(landing, "2026-11-20T17:00", rates("USD 2026-11-19 1.15", "RUB 2026-11-19 90.0"))
+    keep(landing, "2026-11-23T17:00", rates("USD 2026-11-19 1.15"))
+    assert latest(landing) == [("2026-11-19", "USD", 1.15)]
+    assert latest(landing, as_of="2026-11-22") == [("2026-11-19", "RUB", 90.0), ("2026-11-19", "USD", 1.15)]
+    withdrawn = read(landing).tables["ecb_exchange_rates"].filter(currency="RUB")
+    assert withdrawn["withdrawn_on"].to_list() == [dt.date(2026, 11, 23)]
+
+
+GOOD = rates("USD 2026-11-19 1.15").encode()
+
+
+@pytest.mark.parametrize(
+    ("bad", "check"),
+    [
+        pytest.param(Reply(b""), "not_empty", id="empty"),
+        pytest.param(Reply(b"<!DOCTYPE html><p>Maintenance"), "not_a_web_page", id="web page with status 200"),
+        pytest.param(Reply(GOOD.replace(b"OBS_VALUE", b"VALUE")), "columns_as_expected", id="column renamed"),
+        pytest.param(Reply(GOOD.replace(b",EUR,", b",USD,")), "unit_as_expected", id="other unit"),
+        pytest.param(Reply(GOOD.replace(b"1.15", b"-1.15")), "keeps_contract: above", id="rate below zero"),
+        pytest.param(Reply(GOOD.replace(b"1.15", b"1,15")), "readable", id="decimal comma"),
+        pytest.param(Reply(GOOD + GOOD.split(b"\n")[1]), "keeps_contract: unique", id="row twice"),
+        pytest.param(Reply(GOOD, status=503), None, id="down"),
+        pytest.param(Reply(GOOD, status=404), None, id="moved away"),
+        pytest.param(Reply(GOOD, cut=40), None, id="broken off"),
+        pytest.param(Reply(status=302, headers={"Location": "file:///etc/passwd"}), None, id="redirect to a file"),
+        pytest.param(
+            Reply(status=302, headers={"Location": "http://localhost:9/"}), None, id="redirect into the house"
+        ),
+    ],
+)
+def test_the_last_good_version_is_used_when_the_newest_is_bad(
+    bad: Reply, check: str | None, server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    server.says(PATH, GOOD)
+    fetch(ecb.SOURCE, "2026-11-20")
+    server.says(PATH, bad)
+    fetch(ecb.SOURCE, "2026-11-20")
+    assert latest(landing) == [("2026-11-19", "USD", 1.15)]
+    assert checks_failed(read(landing))[1:] == ([check] if check else [])
+    stale = freshness(landing, "2026-11-20")
+    assert stale["state"] == "stale"
+    assert stale["message"].startswith("daily 2026: ")
+
+
+def test_a_good_answer_after_a_bad_one_makes_the_source_fresh_again(
+    server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    server.says(PATH, *[Reply(status=503)] * 3, GOOD)
+    fetch(ecb.SOURCE, "2026-11-20")
+    assert freshness(landing, "2026-11-20")["state"] == "missing"
+    fetch(ecb.SOURCE, "2026-11-20")
+    assert freshness(landing, "2026-11-20")["state"] == "fresh"
+    assert freshness(landing, "2026-12-01")["state"] == "late"
+
+
+def test_a_source_that_was_never_asked_says_so(landing: Landing) -> None:
+    never = freshness(landing, "2026-11-20")
+    assert (never["state"], never["message"], never["rows"]) == ("never", None, 0)
+
+
+def test_a_publisher_may_redirect_on_the_web(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, Reply(status=301, headers={"Location": "/elsewhere"}))
+    server.says("/elsewhere", GOOD)
+    fetch(ecb.SOURCE, "2026-11-20")
+    assert latest(landing) == [("2026-11-19", "USD", 1.15)]
+
+
+def test_retry_after_is_kept(server: Publisher) -> None:
+    server.says("/host/a", Reply(status=429, headers={"Retry-After": "1"}), b"done")
+    with stamina.set_testing(False), Client(mirror=server.url) as client:
+        assert client.get("https://host/a", {}, {}).body == b"done"
+    first, second = (asked.at for asked in server.asked)
+    assert second - first >= 1
+
+
+def test_requests_keep_their_distance(server: Publisher) -> None:
+    server.says("/host/a", b"done")
+    with Client(pause_s=0.3, mirror=server.url) as client:
+        for _ in range(3):
+            client.get("https://host/a", {}, {})
+    # Two pauses of 0.3 s, less what the first answer may have been late.
+    assert server.asked[-1].at - server.asked[0].at >= 0.5
+
+
+def test_a_host_that_is_down_is_given_up_after_bounded_attempts(server: Publisher, landing: Landing) -> None:
+    plan = Plan(dt.date(2024, 1, 1), dt.date(2026, 11, 22))
+    upstream.fetch(ecb.SOURCE, landing, plan, mirror="http://127.0.0.1:9", environment={})
+    (only,) = landing.entries(ecb.SOURCE.name)
+    assert only.outcome == "failed"
+    assert only.message == "127.0.0.1 cannot be reached (ConnectError)"
+
+
+def test_a_refusal_is_not_asked_again(server: Publisher) -> None:
+    server.says("/host/a", Reply(status=403))
+    with Client(mirror=server.url) as client, pytest.raises(FetchFailed, match="status 403: check the key"):
+        client.get("https://host/a", {}, {})
+    assert len(server.asked) == 1
+
+
+def test_a_line_of_the_journal_that_a_crash_cut_short_hurts_no_other(landing: Landing) -> None:
+    keep(landing, "2026-11-20T17:00", rates("USD 2026-11-19 1.15"))
+    journal = landing.folder / "journal" / f"{ecb.SOURCE.name}.jsonl"
+    with journal.open("a", encoding="utf-8") as half:
+        half.write('{"source_name": "ecb_exch')
+    keep(landing, "2026-11-21T17:00", rates("USD 2026-11-19 1.16"))
+    assert latest(landing) == [("2026-11-19", "USD", 1.16)]
+
+
+def test_files_put_there_by_people_are_read_like_answers(landing: Landing, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "hist.csv").write_text("Date,USD,JPY,GBP,\n2026-11-20,1.1589,181.06,N/A,\n", encoding="utf-8")
+    (folder / "link.csv").symlink_to("/etc/hostname")
+    for _ in range(2):
+        upstream.take_files(ecb.SOURCE, landing, folder)
+    assert [snapshot.document for snapshot in landing.snapshots(ecb.SOURCE.name)] == ["file hist.csv"]
+    assert latest(landing) == [("2026-11-20", "JPY", 181.06), ("2026-11-20", "USD", 1.1589)]
+
+
+def keep(landing: Landing, at: str, body: str) -> None:
+    """An answer of the bank as it landed at a time (UTC)."""
+    when = dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
+    digest = landing.keep(body.encode())
+    landing.note(
+        Entry(ecb.SOURCE.name, "daily 2026", ecb.URL, when, at, "new", 200, sha256=digest, size_bytes=len(body))
+    )
