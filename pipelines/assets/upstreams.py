@@ -19,6 +19,7 @@ from pipelines.contracts.table import Table
 from pipelines.settings import Settings
 from pipelines.sources import upstream
 from pipelines.sources.publishers import SOURCES
+from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Landing
 from pipelines.sources.upstream import Plan, Quirk
 from pipelines.warehouse.store import Store
@@ -34,7 +35,7 @@ def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
         plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
-        with ThreadPoolExecutor(max_workers=8) as pool:
+        with ThreadPoolExecutor(max_workers=len(SOURCES)) as pool:
             list(pool.map(lambda source: _fetch(source, landing, plan, settings), SOURCES))
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
@@ -51,10 +52,11 @@ def _fetch(source: upstream.Source, landing: Landing, plan: Plan, settings: Sett
     upstream.fetch(source, landing, plan, mirror=settings.mirror, progress=progress)
 
 
-def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     today = settings.as_of or dt.datetime.now(dt.UTC).date()
-    readings = {source: upstream.read(source, landing, settings.as_of) for source in SOURCES}
+    kept = Readings(store.folder / "readings")
+    readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in SOURCES}
     fresh = [upstream.freshness(source, landing, reading, today) for source, reading in readings.items()]
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
     return tables | {

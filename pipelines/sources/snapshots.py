@@ -6,6 +6,7 @@ Keep out: asking (http) and reading (publishers).
 """
 
 import datetime as dt
+import gzip
 import hashlib
 import json
 import os
@@ -53,12 +54,12 @@ class Snapshot:
 
     def read(self) -> bytes:
         """The bytes. Raises `OSError`."""
-        return self.path.read_bytes()
+        return gzip.decompress(self.path.read_bytes())
 
 
 @dataclass(frozen=True)
 class Landing:
-    """The folder: `content/<first two digits>/<sha256>` and `journal/<source>.jsonl`."""
+    """The folder: `content/<first two digits>/<sha256>.gz` and `journal/<source>.jsonl`."""
 
     folder: Path
 
@@ -69,7 +70,7 @@ class Landing:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_name(f".{digest}.{os.getpid()}")
-            aside.write_bytes(body)
+            aside.write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
             aside.replace(path)
         return digest
 
@@ -128,7 +129,7 @@ class Landing:
         return found
 
     def _content(self, digest: str) -> Path:
-        return self.folder / "content" / digest[:2] / digest
+        return self.folder / "content" / digest[:2] / f"{digest}.gz"
 
     def _journal(self, source_name: str) -> Path:
         return self.folder / "journal" / f"{source_name}.jsonl"

@@ -7,6 +7,7 @@ Keep out: anything about one publisher (`pipelines.sources.publishers`, one modu
 
 import datetime as dt
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ import polars as pl
 
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS, VERSION_COLUMNS, versioned
 from pipelines.contracts.table import ContractError, Table
+from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import KEPT_HEADERS, Entry, Landing, Snapshot
 
 Document = str
@@ -217,10 +219,11 @@ class Reading:
     snapshots: pl.DataFrame
 
 
-def read(source: Source, landing: Landing, as_of: dt.date | None = None) -> Reading:
+def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: Readings | None = None) -> Reading:
     """Every good snapshot of a source as versions of its rows; a snapshot that is not good is rejected whole.
 
-    as_of: versions that became known later are invisible.
+    as_of: versions that became known later are invisible. kept: readings of earlier nights, so that a snapshot is
+    read once.
     """
     read_well: dict[str, list[tuple[Snapshot, pl.DataFrame]]] = {table.name: [] for table in source.tables}
     outcomes = []
@@ -229,7 +232,7 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None) -> Read
             name: getattr(snapshot, name) for name in ("source_name", "document", "fetched_at", "sha256", "size_bytes")
         }
         try:
-            frames = _frames(source, snapshot.document, _bytes(snapshot))
+            frames = _reading(source, snapshot, kept)
         except SourceFault as fault:
             outcomes.append(row | {"outcome": "rejected", "check_name": fault.check, "message": str(fault), "rows": 0})
             continue
@@ -246,11 +249,29 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None) -> Read
     )
 
 
+def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mapping[str, pl.DataFrame]:
+    """The frames of a snapshot, from an earlier reading if there is one. Raises `SourceFault`."""
+    identity = (source.name, snapshot.document, snapshot.sha256)
+    found = kept.find(*identity) if kept is not None else None
+    if found is None:
+        body = _bytes(snapshot)
+        try:
+            found = {}, dict(_frames(source, snapshot.document, body))
+        except SourceFault as fault:
+            found = {"check": fault.check, "message": str(fault)}, {}
+        if kept is not None:
+            kept.keep(identity, *found)
+    fault_found, frames = found
+    if fault_found:
+        raise SourceFault(fault_found["check"], fault_found["message"])
+    return frames
+
+
 def _bytes(snapshot: Snapshot) -> bytes:
     try:
         return snapshot.read()
-    except OSError as error:
-        raise SourceFault("readable", f"its bytes are gone from the landing folder ({error.strerror})") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceFault("readable", f"its bytes are gone from the landing folder or damaged ({error})") from error
 
 
 def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.DataFrame]:
@@ -356,21 +377,23 @@ def versions(
     superseded_at = pl.col("fetched_at").shift(-1).over(key)
     fetched_on = pl.col("fetched_at").dt.date()
     first_known = fetched_on if published_on is None else pl.min_horizontal(fetched_on, published_on)
+    is_withdrawn = (pl.col("_next_at") < superseded_at).fill_null(pl.col("_next_at").is_not_null())
     runs = runs.with_columns(
         known_on=pl.when(pl.col("_run") == pl.col("_run").min().over(key)).then(first_known).otherwise(fetched_on),
-        withdrawn_on=pl.when(
-            pl.col("_next_at") < superseded_at.fill_null(pl.lit(dt.datetime.max, pl.Datetime("us", "UTC")))
+        withdrawn_on=pl.when(is_withdrawn).then("_next_at").dt.date(),
+        is_latest=pl.lit(False),
+    ).select(column.name for column in (*table.columns, *VERSION_COLUMNS))
+    return shape.conform(as_known(runs, table, as_of))
+
+
+def as_known(runs: pl.DataFrame, table: Table, day: dt.date | None) -> pl.DataFrame:
+    """The versions of a table that were known on a day, with the ones in force then marked as latest."""
+    if day is not None:
+        runs = runs.filter(pl.col("known_on") <= day).with_columns(
+            withdrawn_on=pl.when(pl.col("withdrawn_on") <= day).then("withdrawn_on")
         )
-        .then("_next_at")
-        .dt.date(),
-    )
-    if as_of is not None:
-        runs = runs.filter(pl.col("known_on") <= as_of).with_columns(
-            withdrawn_on=pl.when(pl.col("withdrawn_on") <= as_of).then("withdrawn_on")
-        )
-    is_last = pl.col("_run") == pl.col("_run").max().over(key)
-    runs = runs.with_columns(is_latest=is_last & pl.col("withdrawn_on").is_null())
-    return shape.conform(runs.select(column.name for column in (*table.columns, *VERSION_COLUMNS)))
+    is_last = pl.col("fetched_at") == pl.col("fetched_at").max().over(table.key)
+    return runs.with_columns(is_latest=is_last & pl.col("withdrawn_on").is_null())
 
 
 def latest(frame: pl.DataFrame) -> pl.DataFrame:

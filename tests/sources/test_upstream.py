@@ -11,6 +11,7 @@ from pipelines.contracts.fetching import SOURCE_FRESHNESS
 from pipelines.sources import upstream
 from pipelines.sources.http import Client, FetchFailed
 from pipelines.sources.publishers import ecb
+from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Entry, Landing
 from pipelines.sources.upstream import Plan
 from tests.publisher_server import Publisher, Reply
@@ -223,6 +224,28 @@ def test_a_line_of_the_journal_that_a_crash_cut_short_hurts_no_other(landing: La
         half.write('{"source_name": "ecb_exch')
     keep(landing, "2026-11-21T17:00", rates("USD 2026-11-19 1.16"))
     assert latest(landing) == [("2026-11-19", "USD", 1.16)]
+
+
+def test_a_snapshot_is_read_once_and_its_faults_are_remembered(landing: Landing, tmp_path: Path) -> None:
+    kept = Readings(tmp_path / "readings")
+    keep(landing, "2026-11-20T17:00", rates("USD 2026-11-19 1.15"))
+    keep(landing, "2026-11-21T17:00", "<html>busy</html>")
+    first = upstream.read(ecb.SOURCE, landing, kept=kept)
+    for content in landing.folder.glob("content/*/*"):
+        content.unlink()
+    second = upstream.read(ecb.SOURCE, landing, kept=kept)
+    assert checks_failed(first) == [None, "not_a_web_page"]
+    assert second.snapshots.equals(first.snapshots)
+    assert second.tables["ecb_exchange_rates"].equals(first.tables["ecb_exchange_rates"])
+
+
+def test_bytes_that_are_gone_or_damaged_are_told(landing: Landing) -> None:
+    keep(landing, "2026-11-20T17:00", rates("USD 2026-11-19 1.15"))
+    keep(landing, "2026-11-21T17:00", rates("USD 2026-11-19 1.16"))
+    first, second = (snapshot.path for snapshot in landing.snapshots(ecb.SOURCE.name))
+    first.write_bytes(first.read_bytes()[:-12])
+    second.unlink()
+    assert checks_failed(read(landing)) == ["readable", "readable"]
 
 
 def test_files_put_there_by_people_are_read_like_answers(landing: Landing, tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""What reading a snapshot gave, kept so that a night reads only what is new.
+
+Here: the folder of readings, valid for the code that made them.
+Add here: nothing; a reading can always be made again from the landing folder.
+Keep out: how a document is read.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+PACKAGE = Path(__file__).parents[1]
+
+
+@cache
+def _code() -> str:
+    """A hash of the code that readings follow from: the readers and the contracts."""
+    digest = hashlib.sha256()
+    for folder in ("contracts", "sources"):
+        for file in sorted((PACKAGE / folder).rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """A folder `<code>/<source>-<document and bytes>/`, a Parquet file for each table of a document."""
+
+    folder: Path
+
+    def find(self, *identity: str) -> tuple[dict[str, str], dict[str, pl.DataFrame]] | None:
+        """The note and the frames that were kept, if they were."""
+        place = self._place(identity)
+        try:
+            note = json.loads((place / "note.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return note, {file.stem: pl.read_parquet(file, glob=False) for file in sorted(place.glob("*.parquet"))}
+
+    def keep(self, identity: Iterable[str], note: Mapping[str, str], frames: Mapping[str, pl.DataFrame]) -> None:
+        """Keeps the frames and a note on them; readings of other code are dropped."""
+        place = self._place(identity)
+        aside = place.with_name(f".{place.name}.{os.getpid()}")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        for name, frame in frames.items():
+            frame.write_parquet(aside / f"{name}.parquet")
+        (aside / "note.json").write_text(json.dumps(dict(note)), encoding="utf-8")
+        shutil.rmtree(place, ignore_errors=True)
+        aside.replace(place)
+        for other in self.folder.iterdir():
+            if other.name != _code():
+                shutil.rmtree(other, ignore_errors=True)
+
+    def _place(self, identity: Iterable[str]) -> Path:
+        name = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]
+        return self.folder / _code() / name
