@@ -16,9 +16,11 @@ from pipelines.contracts.cargoes import VERDICTS
 from pipelines.contracts.shipments import declared_shipments
 from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
+from pipelines.sources.publishers import in_force
 from pipelines.sources.reference import Reference
 from pipelines.sources.shipments_file import read_shipments
 from pipelines.transforms.estimates import with_estimated_prices
+from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.judge import judge
 from pipelines.transforms.prices import price_shipments
 
@@ -70,8 +72,11 @@ def assess_file(
     as_of: dt.date | None = None,
     regimes: Sequence[str] | None = None,
     estimate_unpriced: bool = False,
+    store_folder: Path | None = None,
 ) -> Assessment:
     """Reads, checks, prices and judges one file; on request with benchmark estimates for unpriced crude.
+
+    store_folder: tables of the last night; its fetched figures renew the shipped ones, as they do in a night.
 
     Raises `InputFileError` for a file that cannot be read and `OutputError` for an unknown regime.
     """
@@ -82,6 +87,8 @@ def assess_file(
     contract = shipments_contract(book, reference)
     intake = read_shipments(path, contract)
     figures = reference.as_of(as_of)
+    if store_folder is not None:
+        figures = with_fetched(figures, in_force(store_folder, as_of))
     cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(path.name))
     if estimate_unpriced:
         cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)

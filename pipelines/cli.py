@@ -136,7 +136,8 @@ def assess(
     try:
         if out is not None:
             check_output(out, file)
-        result = assess_file(file, as_of=day, regimes=regime, estimate_unpriced=estimate_unpriced)
+        store = _settings().store_folder
+        result = assess_file(file, as_of=day, regimes=regime, estimate_unpriced=estimate_unpriced, store_folder=store)
         if out is not None:
             write_verdicts(result, out)
             rejected = write_rejected(result, out)

@@ -1,6 +1,6 @@
 """What a person sees while a night runs.
 
-Here: the logger that turns Dagster's events into one line per table.
+Here: the logger that turns Dagster's events into one line per table, and the bars of fetching.
 Add here: another event that people wait for.
 Keep out: results; those are read from the warehouse.
 """
@@ -8,8 +8,12 @@ Keep out: results; those are read from the warehouse.
 import logging
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import dagster as dg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 
 class _ProgressHandler(logging.Handler):
@@ -60,3 +64,23 @@ def progress_logger(_: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("plimsoll", level=logging.DEBUG)
     logger.addHandler(_ProgressHandler())
     return logger
+
+
+@contextmanager
+def fetching(names: Iterable[str]) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per source, on a terminal only; gives the function to tell it (name, documents done, documents in all)."""
+    bars = Progress(
+        TextColumn("         {task.description:30}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with bars:
+        tasks = {name: bars.add_task(name, total=None) for name in names}
+
+        def tell(name: str, done: int, total: int) -> None:
+            bars.update(tasks[name], completed=done, total=total)
+
+        yield tell

@@ -15,7 +15,6 @@ import polars as pl
 
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
-from pipelines.assets.upstreams import STAGED
 from pipelines.checks.rules import stale
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
@@ -23,8 +22,8 @@ from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
+from pipelines.sources.publishers import STAGED, in_force
 from pipelines.sources.reference import Reference
-from pipelines.sources.upstream import latest
 from pipelines.transforms.figures import with_fetched
 from pipelines.warehouse.store import Store
 
@@ -55,7 +54,7 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
 
 
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    fetched = {name: latest(store.scan(table).collect()) for name, table in STAGED.items()}
+    fetched = in_force(store.folder, settings.as_of)
     figures = with_fetched(_reference().as_of(settings.as_of), fetched)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
 

@@ -6,26 +6,26 @@ Keep out: what a source is and how it is read (`pipelines.sources`).
 """
 
 import datetime as dt
-import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import dagster as dg
 import polars as pl
 
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
-from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS, versioned
+from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS
 from pipelines.contracts.table import Table
+from pipelines.progress import fetching
 from pipelines.settings import Settings
 from pipelines.sources import upstream
-from pipelines.sources.publishers import SOURCES
+from pipelines.sources.publishers import SOURCES, STAGED
 from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Landing
 from pipelines.sources.upstream import Plan, Quirk
 from pipelines.warehouse.store import Store
 
 WARN = dg.AssetCheckSeverity.WARN
-STAGED = {table.name: versioned(table) for source in SOURCES for table in source.tables}
 TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS]
 
 
@@ -34,9 +34,7 @@ def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     for source in SOURCES:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
-        plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
-        with ThreadPoolExecutor(max_workers=len(SOURCES)) as pool:
-            list(pool.map(lambda source: _fetch(source, landing, plan, settings), SOURCES))
+        _fetch_all(landing, settings)
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
         for source in SOURCES
@@ -45,11 +43,18 @@ def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {SOURCE_REQUESTS.name: pl.DataFrame(entries, schema=SOURCE_REQUESTS.polars_schema())}
 
 
-def _fetch(source: upstream.Source, landing: Landing, plan: Plan, settings: Settings) -> None:
-    def progress(document: str) -> None:
-        print(f"         {source.name}: {document}", file=sys.stderr, flush=True)
-
-    upstream.fetch(source, landing, plan, mirror=settings.mirror, progress=progress)
+def _fetch_all(landing: Landing, settings: Settings) -> None:
+    """All sources at once: most of the time is waiting for publishers."""
+    plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
+    with fetching(source.name for source in SOURCES) as progress, ThreadPoolExecutor(len(SOURCES)) as pool:
+        rounds = [
+            pool.submit(
+                upstream.fetch, source, landing, plan, mirror=settings.mirror, progress=partial(progress, source.name)
+            )
+            for source in SOURCES
+        ]
+    for done in rounds:
+        done.result()
 
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:

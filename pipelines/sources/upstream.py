@@ -117,12 +117,12 @@ def fetch(
     *,
     mirror: str | None = None,
     environment: Mapping[str, str] = os.environ,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> None:
     """Asks for every document of the plan and keeps what comes; what goes wrong is noted in the journal.
 
     Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached is
-    not asked again in this round.
+    not asked again in this round. progress: is told how many documents are done, and how many there are by now.
     """
     from pipelines.sources.http import Client, FetchFailed
 
@@ -141,12 +141,14 @@ def fetch(
             return
         secret = {source.key.parameter: key}
     with Client(source.pause_s, mirror) as client:
+        done = -1
         while waiting:
+            done += 1
+            progress(done, done + len(waiting))
             request = waiting.pop(0)
             known = newest.get(request.document)
             if request.is_settled and known is not None:
                 continue
-            progress(request.document)
             asked_at, shown = _now(), _shown(request)
             try:
                 answer = client.get(

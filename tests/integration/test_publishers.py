@@ -1,0 +1,91 @@
+"""Nights that ask publishers, on a server of this machine: they answer, they are all down, nobody asks them.
+
+Here: what a night makes of publishers as a whole.
+Add here: another way in which they can fail a night.
+Keep out: what one publisher sends (`tests/sources`).
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from tests.integration.conftest import Finished, plimsoll, shipments_file
+from tests.publisher_server import publisher
+
+ECB = "/data-api.ecb.europa.eu/service/data/EXR/D..EUR.SP00.A"
+TODAY = dt.datetime.now(dt.UTC).date()
+RATES = f"CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE\nUSD,EUR,{TODAY},1.25\nJPY,EUR,{TODAY},200\n"
+DEAD = "http://127.0.0.1:9"
+
+
+def ask(home: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Finished, Finished]]:
+    """A home after a night with the bank of rates in reach, and then one with every publisher down."""
+    home = tmp_path_factory.mktemp("publishers")
+    with publisher() as server:
+        server.says(ECB, RATES)
+        up = plimsoll("nightly", home=home, PLIMSOLL_MIRROR=server.url)
+    down = plimsoll("nightly", home=home, PLIMSOLL_MIRROR=DEAD)
+    yield home, up, down
+
+
+def test_a_night_with_every_source_down_still_publishes_and_says_so(nights: tuple[Path, Finished, Finished]) -> None:
+    home, up, down = nights
+    assert (up.code, down.code) == (0, 0)
+    assert "sources_are_fresh" in down.out
+    ((passed,),) = ask(home, "SELECT is_passed FROM quality.check_results WHERE check_name = 'sources_are_fresh'")
+    assert not passed
+    states = ask(home, "SELECT DISTINCT state FROM quality.source_freshness WHERE state NOT IN ('stale', 'missing')")
+    assert states == []
+    ((message,),) = ask(
+        home,
+        "SELECT message FROM quality.source_freshness WHERE source_name = 'ecb_exchange_rates' AND state = 'stale'",
+    )
+    assert "127.0.0.1 cannot be reached" in message
+
+
+def test_the_last_good_figures_stay_in_force(nights: tuple[Path, Finished, Finished]) -> None:
+    home, *_ = nights
+    newest = ask(home, "SELECT rate_date, currency, units_per_eur, source FROM reference.exchange_rates_daily "
+                       "WHERE rate_date = (SELECT max(rate_date) FROM reference.exchange_rates_daily) ORDER BY ALL")  # fmt: skip
+    assert newest == [(TODAY, "JPY", 200.0, "F-ECB"), (TODAY, "USD", 1.25, "F-ECB")]
+
+
+def test_every_request_is_told_without_an_answer_too(nights: tuple[Path, Finished, Finished]) -> None:
+    home, *_ = nights
+    told = ask(
+        home,
+        "SELECT outcome, count(*) FROM quality.source_requests "
+        "WHERE source_name = 'ecb_exchange_rates' AND document LIKE 'daily %' GROUP BY ALL ORDER BY ALL",
+    )
+    years = TODAY.year - 2021 + 1
+    # Years that are over are settled once landed; the host was given up after the first of what was left.
+    assert told == [("failed", 1), ("new", years)]
+
+
+def test_assess_knows_the_fetched_rates(nights: tuple[Path, Finished, Finished], tmp_path: Path) -> None:
+    home, *_ = nights
+    cargo = f"E1,,{TODAY},{TODAY},2709.00,Urals,RU,,IN,sea,1000,bbl,40000,EUR,FOB,US"
+    out = tmp_path / "verdicts.csv"
+    done = plimsoll("assess", shipments_file(tmp_path / "cargo.csv", cargo), "--out", out, home=home)
+    assert done.code == 0, done.err
+    # 40,000 EUR at 1.25 USD for 1,000 bbl.
+    assert pl.read_csv(out)["price_usd_per_bbl"].to_list() == [50.0]
+
+
+def test_offline_replays_what_has_landed(nights: tuple[Path, Finished, Finished]) -> None:
+    home, *_ = nights
+    asked = ask(home, "SELECT count(*) FROM quality.source_requests")
+    rates = ask(home, "SELECT * FROM staging.ecb_exchange_rates ORDER BY ALL")
+    assert plimsoll("nightly", "--offline", home=home, PLIMSOLL_MIRROR=DEAD).code == 0
+    assert ask(home, "SELECT count(*) FROM quality.source_requests") == asked
+    assert ask(home, "SELECT * FROM staging.ecb_exchange_rates ORDER BY ALL") == rates
