@@ -75,12 +75,24 @@ def nightly(
 
     try:
         with night_lock(settings):
-            pass
-        _prepare_dagster_home(settings.dagster_home)
+            _prepare_dagster_home(settings.dagster_home)
+            _run_night()
     except NightRunning as error:
         _fail(str(error), FAILED)
     except OSError as error:
         _fail(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).", FAILED)
+    from rich.console import Console
+
+    from pipelines.report.headlines import show_headlines, show_quality
+
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    show_headlines(settings.warehouse_file, console)
+    show_quality(settings.warehouse_file, console)
+    console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+
+
+def _run_night() -> None:
+    """Runs the job in this process, which holds the lock of the night."""
     print("Plimsoll: building the warehouse", file=sys.stderr)
     # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
     gc.set_threshold(200_000)
@@ -103,14 +115,6 @@ def nightly(
             "The warehouse of the last good night is untouched.",
             FAILED,
         )
-    from rich.console import Console
-
-    from pipelines.report.headlines import show_headlines, show_quality
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    show_headlines(settings.warehouse_file, console)
-    show_quality(settings.warehouse_file, console)
-    console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
 
 
 @app.command(epilog="Example: plimsoll assess cargoes.csv --out verdicts.csv --regime US --regime EU")
