@@ -19,8 +19,9 @@ _PR_SET_PDEATHSIG = 1
 def supervised(work: Callable[[], int], what: str, expected: Collection[int] = (0, 1, 2)) -> int:
     """Runs `work` in a child process and returns its exit code, one of `expected`.
 
-    A child that ended with none of these is told of as `what`, and counts as 1. To be called before anything starts threads. The child does not outlive its parent. Where processes cannot be
-    told to die with their parent, the work runs in this one.
+    A child that ended with none of these is told of as `what`, and counts as 1. To be called before anything starts
+    threads. The child does not outlive its parent. Where processes cannot be told to die with their parent, the work
+    runs in this one.
     """
     if sys.platform != "linux":
         return work()
