@@ -12,10 +12,17 @@ import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
-from pipelines.sources.publishers import ecb
+from pipelines.sources.publishers import consultant, ecb, eia, fed, fred, world_bank
 from pipelines.sources.upstream import Source, as_known, latest
 
-SOURCES: tuple[Source, ...] = (ecb.SOURCE,)
+SOURCES: tuple[Source, ...] = (
+    ecb.SOURCE,
+    eia.SOURCE,
+    fred.SOURCE,
+    fed.SOURCE,
+    consultant.SOURCE,
+    world_bank.SOURCE,
+)
 STAGED: dict[str, Table] = {table.name: versioned(table) for source in SOURCES for table in source.tables}
 
 
