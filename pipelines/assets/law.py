@@ -6,7 +6,8 @@ Keep out: what is derived from them.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,16 +17,21 @@ import polars as pl
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.checks.rules import stale
+from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
 from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
-from pipelines.sources.publishers import STAGED, in_force
+from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
 from pipelines.transforms.figures import with_fetched
+from pipelines.transforms.listings import FetchedList, renewed
 from pipelines.warehouse.store import Store
+
+# Regime, row of `reference.figure_sources` and source of each list of vessels.
+VESSEL_LISTS = (("US", "F-OFAC-SDN", ofac.SOURCE), ("UK", "F-UK-SANCTIONS-LIST", uk_sanctions.SOURCE))
 
 # Loaded once a process: several assets look at the same tables.
 _book = cache(Rulebook.load)
@@ -56,7 +62,19 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     fetched = in_force(store.folder, settings.as_of)
     figures = with_fetched(_reference().as_of(settings.as_of), fetched)
+    listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
+    figures = replace(figures, listed_vessels=listings)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
+
+
+def _fetched_lists(settings: Settings, store: Store) -> Iterator[FetchedList]:
+    snapshots = store.scan(SOURCE_SNAPSHOTS).collect()
+    for authority, figure_source, source in VESSEL_LISTS:
+        editions = snapshots.filter(source_name=source.name)["edition_on"].drop_nulls()
+        if settings.as_of is not None:
+            editions = editions.filter(editions <= settings.as_of)
+        (table,) = source.tables
+        yield FetchedList(authority, figure_source, store.scan(STAGED[table.name]).collect(), editions.to_list())
 
 
 def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
@@ -90,5 +108,7 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", reads=STAGED.values(), kind="csv"),
+        table_assets(
+            _figures, REFERENCE_TABLES.values(), name="figures", reads=[*STAGED.values(), SOURCE_SNAPSHOTS], kind="csv"
+        ),
     ]

@@ -161,7 +161,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 "imo_check_digit",
                 "the last digit of vessel_imo must agree with the first six, so look for a slip of the pen",
                 "vessel_imo",
-                _imo_check_digit_holds(pl.col("vessel_imo")),
+                imo_check_digit_holds(pl.col("vessel_imo")),
             ),
             FrameCheck(
                 "nexus_regimes",
@@ -174,7 +174,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
     )
 
 
-def _imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
+def imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
     """True where the digits times 7, 6, ... 2 add up to a number that ends in the seventh digit.
 
     Also true where there are no seven digits to look at: that is for the pattern to report.

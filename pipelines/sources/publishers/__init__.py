@@ -12,10 +12,10 @@ import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
-from pipelines.sources.publishers import ecb
+from pipelines.sources.publishers import ecb, ofac, uk_sanctions, un_locode, world_port_index
 from pipelines.sources.upstream import Source, as_known, latest
 
-SOURCES: tuple[Source, ...] = (ecb.SOURCE,)
+SOURCES: tuple[Source, ...] = (ecb.SOURCE, ofac.SOURCE, uk_sanctions.SOURCE, world_port_index.SOURCE, un_locode.SOURCE)
 STAGED: dict[str, Table] = {table.name: versioned(table) for source in SOURCES for table in source.tables}
 
 
