@@ -17,6 +17,7 @@ import polars as pl
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.checks.rules import stale
+from pipelines.contracts import licensed
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
@@ -24,9 +25,11 @@ from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
+from pipelines.sources.landing import with_file
 from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
 from pipelines.transforms.figures import with_fetched
+from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
 from pipelines.warehouse.store import Store
 
@@ -43,6 +46,11 @@ def rulebook(settings: Settings) -> Rulebook:
     return _book().as_of(settings.as_of)
 
 
+def shipped_figures() -> Reference:
+    """The figures that ship with the project, all that are known."""
+    return _reference()
+
+
 def reference(store: Store) -> Reference:
     """The figures of the night: what ships, as known on its day, with what was fetched."""
     return Reference.of(lambda table: store.scan(table).collect())
@@ -54,6 +62,18 @@ def shipments_table() -> Table:
     return shipments_contract(_book(), _reference())
 
 
+@cache
+def staged_prices() -> Table:
+    """Licensed price assessments as the table `staging.price_assessments`, with the shipped delivery terms."""
+    return with_file(licensed.price_assessments(_reference().incoterms["incoterm"]))
+
+
+@cache
+def staged_freights() -> Table:
+    """Licensed freight assessments as the table `staging.freight_assessments`."""
+    return with_file(licensed.freight_assessments())
+
+
 def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     book = rulebook(settings)
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
@@ -61,7 +81,9 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
 
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     fetched = in_force(store.folder, settings.as_of)
-    figures = with_fetched(_reference().as_of(settings.as_of), fetched)
+    prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
+    known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
+    figures = with_fetched(known, fetched)
     listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
     figures = replace(figures, listed_vessels=listings)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
@@ -106,9 +128,8 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
 
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
+    reads = [*STAGED.values(), SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(
-            _figures, REFERENCE_TABLES.values(), name="figures", reads=[*STAGED.values(), SOURCE_SNAPSHOTS], kind="csv"
-        ),
+        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", reads=reads, kind="csv"),
     ]

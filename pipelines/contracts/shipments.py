@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: Iterable[str]) -> Table:
     """The declared-shipments table for these regime codes, quantity units and incoterms."""
-    countries, currencies = _countries(), _currencies()
+    countries, currencies = country_codes(), _currencies()
     regimes = tuple(regimes)
     return Table(
         schema="input",
@@ -185,7 +185,7 @@ def imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
 
 
 @cache
-def _countries() -> tuple[str, ...]:
+def country_codes() -> tuple[str, ...]:
     import pycountry
 
     return tuple(sorted(country.alpha_2 for country in pycountry.countries))
