@@ -12,12 +12,11 @@ import dagster as dg
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import SQL_MARTS
-from pipelines.contracts.quality import INPUT_FILES
-from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
 from pipelines.progress import progress_logger
+from pipelines.sensors import landing_sensor
 from pipelines.settings import Settings
 from pipelines.warehouse.publish import night_lock
 
@@ -30,11 +29,8 @@ def stored_tables() -> list[Table]:
     return [
         *RULE_TABLES.values(),
         *upstreams.TABLES,
+        *inputs.tables(),
         *REFERENCE_TABLES.values(),
-        inputs.staged_shipments(),
-        inputs.STAGED_ATTESTATIONS,
-        QUARANTINE,
-        INPUT_FILES,
         CARGOES,
         VERDICTS,
         *analysis.TABLES,
@@ -43,7 +39,7 @@ def stored_tables() -> list[Table]:
 
 
 def build_defs(settings: Settings) -> dg.Definitions:
-    """Assets, checks, job and schedule for these settings."""
+    """Assets, checks, job, schedule and sensor for these settings."""
     tables = stored_tables()
     nightly = dg.define_asset_job(
         NIGHTLY,
@@ -71,6 +67,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             )
         ],
+        sensors=[landing_sensor(settings, NIGHTLY)],
         resources={"settings": _night(settings)},
         executor=dg.in_process_executor,
         loggers={"console": progress_logger},

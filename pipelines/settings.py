@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+# Folders below the landing folder; files of shipments are known by their bare names, others with their folder.
+SHIPMENTS = "shipments"
+PUBLISHER_FILES = "publisher_files"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class Settings:
     estimate_unpriced (`PLIMSOLL_ESTIMATE_UNPRICED=1`): crude without a price gets a benchmark estimate.
     offline (`PLIMSOLL_OFFLINE=1`): publishers are not asked; what has landed is used. mirror (`PLIMSOLL_MIRROR`): an
     address that is asked instead of every publisher, as `<mirror>/<host>/<path>`. history_from
-    (`PLIMSOLL_HISTORY_FROM`): first day of what is fetched.
+    (`PLIMSOLL_HISTORY_FROM`): first day of what is fetched. watch_s (`PLIMSOLL_WATCH_SECONDS`): how often the landing
+    folders are looked at while Dagster's daemon runs.
     """
 
     home: Path
@@ -31,6 +35,7 @@ class Settings:
     offline: bool = False
     mirror: str | None = None
     history_from: dt.date = dt.date(2021, 12, 1)
+    watch_s: int = 30
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -43,6 +48,12 @@ class Settings:
             except ValueError as error:
                 raise ValueError(f"{variable} is {said!r}; write a day as YYYY-MM-DD.") from error
 
+        def seconds(variable: str, default: int) -> int:
+            said = environment.get(variable) or str(default)
+            if not said.isdecimal() or int(said) == 0:
+                raise ValueError(f"{variable} is {said!r}; write a whole number of seconds, at least 1.")
+            return int(said)
+
         return cls(
             home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data").absolute(),
             as_of=day("PLIMSOLL_AS_OF"),
@@ -50,27 +61,28 @@ class Settings:
             offline=environment.get("PLIMSOLL_OFFLINE") == "1",
             mirror=environment.get("PLIMSOLL_MIRROR") or None,
             history_from=day("PLIMSOLL_HISTORY_FROM") or cls.history_from,
+            watch_s=seconds("PLIMSOLL_WATCH_SECONDS", cls.watch_s),
         )
+
+    @property
+    def landing_folder(self) -> Path:
+        """Where users put their files, in a folder for each kind, and where publishers' answers are kept."""
+        return self.home / "landing"
 
     @property
     def shipments_folder(self) -> Path:
         """Where users put their shipments files."""
-        return self.home / "landing" / "shipments"
-
-    @property
-    def attestations_folder(self) -> Path:
-        """Where users put their attestations files."""
-        return self.home / "landing" / "attestations"
+        return self.landing_folder / SHIPMENTS
 
     @property
     def publisher_files_folder(self) -> Path:
         """Where users put files of publishers, in a folder named like the source."""
-        return self.home / "landing" / "publisher_files"
+        return self.landing_folder / PUBLISHER_FILES
 
     @property
     def publishers_folder(self) -> Path:
         """Everything that publishers ever sent, and the journal of asking them."""
-        return self.home / "landing" / "publishers"
+        return self.landing_folder / "publishers"
 
     @property
     def warehouse_folder(self) -> Path:

@@ -1,58 +1,143 @@
-"""Users' own files, shipments and attestations, from the landing folders to staging and quarantine.
+"""Users' own files, from the landing folders to staging and quarantine.
 
-Here: the tables that one reading of the folders gives.
-Add here: another input contract of users.
+Here: the kinds of files, the tables that one reading of the folders gives, and what changed since the last release.
+Add here: another kind of file, as an `Input`.
 Keep out: how files are read (`pipelines.sources.landing`).
 """
 
-from dataclasses import replace
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.law import shipments_table
+from pipelines.assets.law import shipments_table, shipped_figures, staged_freights, staged_prices
 from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
+from pipelines.contracts import licensed
 from pipelines.contracts.attestations import ATTESTATIONS
-from pipelines.contracts.quality import INPUT_FILES
+from pipelines.contracts.quality import INPUT_FILE_CHANGES, INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
-from pipelines.contracts.reference import ENFORCEMENT_CASES, JAPAN_CRUDE_FROM_RUSSIA
 from pipelines.contracts.table import Table
-from pipelines.settings import Settings
-from pipelines.sources.landing import FILE_COLUMN, read_folder
+from pipelines.settings import SHIPMENTS, Settings
+from pipelines.sources.landing import read_folder, with_file
+from pipelines.transforms.file_changes import Reading, file_changes, fingerprints, touched
+from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
+from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
 
 WARN = dg.AssetCheckSeverity.WARN
 
 
+@dataclass(frozen=True, eq=False)
+class Input:
+    """A kind of file. folder: below the landing folder. contract: of a row of the file, with one id column.
+
+    staged: the table of its rows. shaped: from accepted rows with their `file` to that table. id_column: the id as
+    the table calls it. about: true for the rows that the files are read for; None: all.
+    """
+
+    folder: str
+    contract: Table
+    staged: Table
+    id_column: str
+    shaped: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows
+    about: pl.Expr | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of its files, so that those of two folders stay apart."""
+        return "" if self.folder == SHIPMENTS else f"{self.folder}/"
+
+
 @cache
 def staged_shipments() -> Table:
     """The contract of the file, with the file's name, as the table `staging.declared_shipments`."""
-    contract = shipments_table()
-    return replace(contract, schema="staging", columns=(FILE_COLUMN, *contract.columns))
+    return with_file(shipments_table())
 
 
-STAGED_ATTESTATIONS = replace(ATTESTATIONS, schema="staging", columns=(FILE_COLUMN, *ATTESTATIONS.columns))
+STAGED_ATTESTATIONS = with_file(ATTESTATIONS)
 
 
-def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    published = [
-        *store.scan(JAPAN_CRUDE_FROM_RUSSIA).select("figure_id").collect()["figure_id"],
-        *store.scan(ENFORCEMENT_CASES).select("case_id").collect()["case_id"],
-    ]
-    shipments = read_folder(settings.shipments_folder, shipments_table(), taken=published)
-    attestations = read_folder(settings.attestations_folder, ATTESTATIONS, prefix="attestations/")
-    return {
-        staged_shipments().name: shipments.accepted,
-        STAGED_ATTESTATIONS.name: attestations.accepted,
-        QUARANTINE.name: pl.concat([shipments.quarantine, attestations.quarantine]),
-        INPUT_FILES.name: pl.concat([shipments.files, attestations.files]),
+@cache
+def inputs() -> tuple[Input, ...]:
+    """Every kind of file that users bring."""
+
+    def plain(folder: str, staged: Table) -> Input:
+        (id_column,) = staged.key
+        return Input(folder, replace(staged, schema="input", columns=staged.columns[1:]), staged, id_column)
+
+    return (
+        plain(SHIPMENTS, staged_shipments()),
+        plain("attestations", STAGED_ATTESTATIONS),
+        plain("price_assessments", staged_prices()),
+        plain("freight_assessments", staged_freights()),
+        Input("crea_voyages", licensed.CREA_VOYAGE_EXPORT, licensed.CREA_VOYAGES, "voyage_id", crea_voyages),
+        Input(
+            "opensanctions",
+            licensed.OPENSANCTIONS_EXPORT,
+            licensed.OPENSANCTIONS_VESSELS,
+            "opensanctions_id",
+            opensanctions_vessels,
+            about=pl.col("type").str.to_uppercase() == "VESSEL",
+        ),
+    )
+
+
+def tables() -> list[Table]:
+    """Every table of users' files, in the order in which they are checked: the list of files looks at the others."""
+    return [*(kind.staged for kind in inputs()), QUARANTINE, INPUT_FILES, INPUT_FILE_CHANGES]
+
+
+def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+    figures = shipped_figures()
+    published = [*figures.japan_crude_from_russia["figure_id"], *figures.enforcement_cases["case_id"]]
+    seen_at = dt.datetime.now(dt.UTC)
+    staged, quarantine, files = {}, [], []
+    for kind in inputs():
+        taken = published if kind.folder == SHIPMENTS else ()
+        landing = read_folder(settings.landing_folder / kind.folder, kind.contract, kind.prefix, taken, kind.about)
+        staged[kind.staged.name] = kind.shaped(landing.accepted)
+        quarantine.append(landing.quarantine)
+        files.append(landing.files)
+    found = pl.concat(files)
+    return staged | {
+        QUARANTINE.name: pl.concat(quarantine),
+        INPUT_FILES.name: found,
+        INPUT_FILE_CHANGES.name: _changes(settings, found, staged, seen_at),
     }
+
+
+def _changes(
+    settings: Settings, files: pl.DataFrame, staged: Mapping[str, pl.DataFrame], seen_at: dt.datetime
+) -> pl.DataFrame:
+    """What changed since the published release. One that cannot be opened counts as none: history begins anew."""
+
+    def published(table: Table, names: Sequence[str] | None = None) -> pl.DataFrame | None:
+        return duck.published(settings.warehouse_file, table, names)
+
+    files_before, history = published(INPUT_FILES), published(INPUT_FILE_CHANGES)
+    is_first = files_before is None
+    files_before = INPUT_FILES.empty() if files_before is None else files_before
+    names = touched(files, files_before)["file"].to_list()
+    now = [(staged[kind.staged.name].filter(pl.col("file").is_in(names)), kind.id_column) for kind in inputs()]
+    before = [
+        (kind.staged.empty() if is_first or not names else published(kind.staged, names), kind.id_column)
+        for kind in inputs()
+    ]
+    comparable = [(rows, id_column) for rows, id_column in before if rows is not None]
+    return file_changes(
+        Reading(files, fingerprints(now)),
+        Reading(files_before, fingerprints(comparable) if len(comparable) == len(before) else None),
+        INPUT_FILE_CHANGES.empty() if history is None else history,
+        seen_at,
+    )
 
 
 def _nothing_lost(files: pl.DataFrame, store: Store) -> Finding:
     """accepted + quarantined = read, per file, and the tables hold just those rows."""
-    accepted = pl.concat(store.scan(table).select("file") for table in (staged_shipments(), STAGED_ATTESTATIONS))
+    accepted = pl.concat(store.scan(kind.staged).select("file") for kind in inputs())
     in_tables = {
         "rows_accepted": accepted.group_by("file").len(),
         "rows_quarantined": store.scan(QUARANTINE).group_by("file").len(),
@@ -66,6 +151,12 @@ def _nothing_lost(files: pl.DataFrame, store: Store) -> Finding:
         | (pl.col("stored_rows_quarantined").fill_null(0) != pl.col("rows_quarantined"))
     ).collect()
     return Finding(files.height, lost.height, lost)
+
+
+def _no_rows_gone(changes: pl.DataFrame, _: Store) -> Finding:
+    recent = changes.filter("is_of_this_release")
+    gone = recent.filter(pl.col("rows_removed") > 0)
+    return Finding(recent.height, gone.height, gone.select("file", "change", "rows_removed", "sample_ids"))
 
 
 def _all_read(files: pl.DataFrame, _: Store) -> Finding:
@@ -88,9 +179,8 @@ def build_assets() -> list[dg.AssetsDefinition]:
     return [
         table_assets(
             _read,
-            # The list of files comes last: its check looks at the two other tables.
-            {
-                staged_shipments(): [],
+            dict.fromkeys(tables(), ())
+            | {
                 STAGED_ATTESTATIONS: [
                     TableCheck(
                         "cargoes_known",
@@ -123,8 +213,16 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         is_blocking=False,
                     ),
                 ],
+                INPUT_FILE_CHANGES: [
+                    TableCheck(
+                        "no_rows_gone",
+                        "No row of the last release is gone because its file was replaced or removed.",
+                        _no_rows_gone,
+                        WARN,
+                        is_blocking=False,
+                    )
+                ],
             },
             name="input_files",
-            reads=[JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES],
         )
     ]

@@ -6,7 +6,8 @@ Keep out: what is derived from them.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from pipelines.checks.figures import (
     percent,
 )
 from pipelines.checks.rules import stale
+from pipelines.contracts import licensed
+from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_MONTHLY, WORLD_BANK_CRUDE_PRICES
 from pipelines.contracts.reference import (
     CRUDE_PRICES_MONTHLY,
@@ -38,11 +41,17 @@ from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
-from pipelines.sources.publishers import STAGED, in_force
+from pipelines.sources.landing import with_file
+from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
 from pipelines.transforms.benchmarks import monthly_means
 from pipelines.transforms.figures import with_fetched
+from pipelines.transforms.licensed import with_licensed
+from pipelines.transforms.listings import FetchedList, renewed
 from pipelines.warehouse.store import Store
+
+# Regime, row of `reference.figure_sources` and source of each list of vessels.
+VESSEL_LISTS = (("US", "F-OFAC-SDN", ofac.SOURCE), ("UK", "F-UK-SANCTIONS-LIST", uk_sanctions.SOURCE))
 
 # Loaded once a process: several assets look at the same tables.
 _book = cache(Rulebook.load)
@@ -52,6 +61,11 @@ _reference = cache(Reference.load)
 def rulebook(settings: Settings) -> Rulebook:
     """The rulebook as the night knows it."""
     return _book().as_of(settings.as_of)
+
+
+def shipped_figures() -> Reference:
+    """The figures that ship with the project, all that are known."""
+    return _reference()
 
 
 def reference(store: Store) -> Reference:
@@ -65,14 +79,21 @@ def shipments_table() -> Table:
     return shipments_contract(_book(), _reference())
 
 
+@cache
+def staged_prices() -> Table:
+    """Licensed price assessments as the table `staging.price_assessments`, with the shipped delivery terms."""
+    return with_file(licensed.price_assessments(_reference().incoterms["incoterm"]))
+
+
+@cache
+def staged_freights() -> Table:
+    """Licensed freight assessments as the table `staging.freight_assessments`."""
+    return with_file(licensed.freight_assessments())
+
+
 def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     book = rulebook(settings)
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
-
-
-def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    figures = with_fetched(_reference().as_of(settings.as_of), in_force(store.folder, settings.as_of))
-    return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
 
 
 def _figure_checks() -> dict[Table, list[TableCheck]]:
@@ -137,6 +158,25 @@ def _figure_checks() -> dict[Table, list[TableCheck]]:
     return checks
 
 
+def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
+    known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
+    figures = with_fetched(known, in_force(store.folder, settings.as_of))
+    listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
+    figures = replace(figures, listed_vessels=listings)
+    return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
+
+
+def _fetched_lists(settings: Settings, store: Store) -> Iterator[FetchedList]:
+    snapshots = store.scan(SOURCE_SNAPSHOTS).collect()
+    for authority, figure_source, source in VESSEL_LISTS:
+        editions = snapshots.filter(source_name=source.name)["edition_on"].drop_nulls()
+        if settings.as_of is not None:
+            editions = editions.filter(editions <= settings.as_of)
+        (table,) = source.tables
+        yield FetchedList(authority, figure_source, store.scan(STAGED[table.name]).collect(), editions.to_list())
+
+
 def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
     """The warnings about the rules in force today, or on the day as of which the night runs."""
     today = settings.as_of or dt.datetime.now(dt.UTC).date()
@@ -166,9 +206,8 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
 
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
+    reads = [*STAGED.values(), CRUDE_PRICES_DAILY, SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(
-            _figures, _figure_checks(), name="figures", reads=[*STAGED.values(), CRUDE_PRICES_DAILY], kind="csv"
-        ),
+        table_assets(_figures, _figure_checks(), name="figures", reads=reads, kind="csv"),
     ]

@@ -61,6 +61,9 @@ SOURCE_SNAPSHOTS = Table(
         Column("check_name", pl.String(), "the check that a rejected version failed"),
         Column("message", pl.String(), "what is wrong"),
         Column("rows", pl.Int64(), "rows read", required=True, at_least=0),
+        Column(
+            "edition_on", pl.Date(), "day of the edition of a list that it holds whole; empty: of no list, or a part"
+        ),
     ),
 )
 

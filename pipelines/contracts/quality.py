@@ -32,6 +32,34 @@ INPUT_FILES = Table(
     ),
 )
 
+INPUT_FILE_CHANGES = Table(
+    schema="quality",
+    name="input_file_changes",
+    grain="one row per change of a file in the landing folders, as releases saw it",
+    key=("file", "seen_at"),
+    columns=(
+        Column("file", pl.String(), "name of the file", required=True),
+        Column("seen_at", pl.Datetime("us", "UTC"), "when the night read the folders, UTC", required=True),
+        Column(
+            "change",
+            pl.String(),
+            "against the release before: new; replaced: same name, other bytes; removed; affected: same bytes, but "
+            "other rows of it count, because another file has some of their ids",
+            required=True,
+            allowed=("new", "replaced", "removed", "affected"),
+        ),
+        Column("sha256", pl.String(), "hash of its bytes; empty: removed"),
+        Column("previous_sha256", pl.String(), "hash of its bytes before; empty: new"),
+        Column(
+            "rows_added", pl.Int64(), "rows with an id that it did not bring before; empty: not comparable", at_least=0
+        ),
+        Column("rows_removed", pl.Int64(), "rows whose id it no longer brings", at_least=0),
+        Column("rows_changed", pl.Int64(), "rows that say something else than before", at_least=0),
+        Column("sample_ids", pl.String(), "ids of such rows, at most ten, separated by ;"),
+        Column("is_of_this_release", pl.Boolean(), "seen by the night that made this release", required=True),
+    ),
+)
+
 CHECK_RESULTS = Table(
     schema="quality",
     name="check_results",

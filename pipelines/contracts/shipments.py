@@ -24,7 +24,7 @@ _ROUNDING = 1e-12
 
 def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: Iterable[str]) -> Table:
     """The declared-shipments table for these regime codes, quantity units and incoterms."""
-    countries, currencies = _countries(), _currencies()
+    countries, currencies = country_codes(), _currencies()
     regimes = tuple(regimes)
     return Table(
         schema="input",
@@ -161,7 +161,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
                 "imo_check_digit",
                 "the last digit of vessel_imo must agree with the first six, so look for a slip of the pen",
                 "vessel_imo",
-                _imo_check_digit_holds(pl.col("vessel_imo")),
+                imo_check_digit_holds(pl.col("vessel_imo")),
             ),
             FrameCheck(
                 "nexus_regimes",
@@ -174,7 +174,7 @@ def declared_shipments(regimes: Iterable[str], units: Iterable[str], incoterms: 
     )
 
 
-def _imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
+def imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
     """True where the digits times 7, 6, ... 2 add up to a number that ends in the seventh digit.
 
     Also true where there are no seven digits to look at: that is for the pattern to report.
@@ -185,7 +185,7 @@ def _imo_check_digit_holds(imo: pl.Expr) -> pl.Expr:
 
 
 @cache
-def _countries() -> tuple[str, ...]:
+def country_codes() -> tuple[str, ...]:
     import pycountry
 
     return tuple(sorted(country.alpha_2 for country in pycountry.countries))

@@ -20,6 +20,7 @@ HEADLINES = {
     "enforcement_cases": "Published price-cap cases, judged",
     "verdict_counts": "Verdicts by evidence",
 }
+SHOWN_FILES = 10
 CIF_NOTE = (
     "Customs values are CIF: freight and insurance are in them, and the caps are on the oil without. "
     "A customs value above the cap is therefore a flag, not a finding; the price range behind each verdict "
@@ -48,10 +49,15 @@ def show_quality(warehouse: Path, console: Console) -> None:
             "SELECT count(*) AS checks, count(*) FILTER (is_passed) AS passed FROM quality.check_results",
         )
         failed = duck.query(connection, (COOKBOOK_FOLDER / "failed_checks.sql").read_text(encoding="utf-8"))
+        files = duck.query(connection, (COOKBOOK_FOLDER / "changed_files.sql").read_text(encoding="utf-8"))
     console.print()
     console.print(f"Data quality: {counts['passed'].item()} of {counts['checks'].item()} checks passed.")
     if failed.height:
         console.print(rich_table(failed, "Checks that failed"))
+    if files.height:
+        console.print()
+        shown = f" ({SHOWN_FILES} of {files.height:,})" if files.height > SHOWN_FILES else ""
+        console.print(rich_table(files.head(SHOWN_FILES), f"Your files since the release before{shown}"))
 
 
 def rich_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:

@@ -7,7 +7,7 @@ Keep out: how one file is read (`pipelines.sources.shipments_file`).
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +20,11 @@ from pipelines.sources.shipments_file import InputFileError, read_input
 FILE_COLUMN = Column("file", pl.String(), "file the row comes from", required=True)
 
 
+def with_file(contract: Table) -> Table:
+    """The staging table of an input contract: its rows with the file they come from."""
+    return replace(contract, schema="staging", columns=(FILE_COLUMN, *contract.columns))
+
+
 @dataclass(frozen=True)
 class Landing:
     """What the folder held: rows with their `file`, rows set aside, and the files themselves."""
@@ -29,11 +34,14 @@ class Landing:
     files: pl.DataFrame
 
 
-def read_folder(folder: Path, table: Table, prefix: str = "", taken: Collection[str] = ()) -> Landing:
+def read_folder(
+    folder: Path, table: Table, prefix: str = "", taken: Collection[str] = (), about: pl.Expr | None = None
+) -> Landing:
     """Reads every file of a folder in order of name; a folder that is missing is empty.
 
     table: an input contract whose key is one id column. prefix: goes before the names of files, so that files of
-    two folders stay apart. taken: ids that other evidence has.
+    two folders stay apart. taken: ids that other evidence has. about: true for the rows that the files are read for;
+    the others count as not read.
 
     The same bytes are read once. An id that is taken, or that an earlier file has already, is set aside: which
     row is right cannot be known. A file that cannot be read is listed as refused and does not stop the others.
@@ -43,9 +51,9 @@ def read_folder(folder: Path, table: Table, prefix: str = "", taken: Collection[
     quarantine = [QUARANTINE.empty()]
     files: list[dict[str, object]] = []
     hashes: set[str] = set()
-    for path in sorted(p for p in folder.glob("*") if p.is_file() and not p.name.startswith(".")):
+    for path in files_of(folder):
         file = prefix + path.name
-        digest, problem = _digest(path)
+        digest, problem = digest_of(path)
         entry: dict[str, object] = {
             "file": file,
             "sha256": digest,
@@ -65,15 +73,19 @@ def read_folder(folder: Path, table: Table, prefix: str = "", taken: Collection[
         except InputFileError as error:
             entry |= {"outcome": "refused", "message": str(error)}
             continue
-        seen = pl.concat([pl.concat(accepted)[id_column], pl.Series(id_column, list(taken), dtype=pl.String)])
-        is_repeated = intake.accepted[id_column].is_in(seen.implode())
-        accepted.append(intake.accepted.filter(~is_repeated).select(pl.lit(file).alias("file"), pl.all()))
         numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
+        all_rows = numbered.height
+        if about is not None:
+            numbered = numbered.filter(about)
+        seen = pl.concat([pl.concat(accepted)[id_column], pl.Series(id_column, list(taken), dtype=pl.String)])
+        is_repeated = numbered[id_column].is_in(seen.implode())
+        good = numbered.filter(~is_repeated).drop("row_number")
+        accepted.append(good.select(pl.lit(file).alias("file"), pl.all()))
         repeated = _set_aside(numbered.filter(is_repeated), file, id_column)
         quarantine += [intake.rejected.with_columns(file=pl.lit(file)), repeated]
         entry |= {
             "outcome": "read",
-            "rows_read": intake.rows_read,
+            "rows_read": intake.rows_read - (all_rows - numbered.height),
             "rows_accepted": accepted[-1].height,
             "rows_quarantined": intake.rejected.height + repeated.height,
             "ignored_columns": ";".join(intake.ignored_columns) or None,
@@ -81,7 +93,12 @@ def read_folder(folder: Path, table: Table, prefix: str = "", taken: Collection[
     return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
 
 
-def _digest(path: Path) -> tuple[str, str | None]:
+def files_of(folder: Path) -> list[Path]:
+    """The files of a folder that count, in order of name: hidden ones and those in folders below do not."""
+    return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def digest_of(path: Path) -> tuple[str, str | None]:
     """The hash of a file's bytes, and what is wrong if they cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest(), None
@@ -96,7 +113,7 @@ def _set_aside(rows: pl.DataFrame, file: str, id_column: str) -> pl.DataFrame:
         rows.select(
             file=pl.lit(file),
             row_number="row_number",
-            shipment_id="shipment_id",
+            shipment_id="shipment_id" if "shipment_id" in rows.columns else pl.lit(None, pl.String),
             column=pl.lit(id_column),
             check=pl.lit("unique_across_files"),
             message=pl.concat_str(

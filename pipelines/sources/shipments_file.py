@@ -79,7 +79,7 @@ class _Cells:
 
 
 def read_input(path: Path | str, table: Table) -> Intake:
-    """Read and check one file against `table`, an input contract with a required `shipment_id`.
+    """Read and check one file against `table`, an input contract.
 
     The format follows the suffix: `.csv`, `.parquet` or `.xlsx` (first sheet). Raises `InputFileError`.
     """
@@ -503,7 +503,7 @@ def _quarantine(file: str, table: Table, raw: _Cells, failures: pl.DataFrame, is
             (
                 file,
                 number,
-                row["shipment_id"],
+                row.get("shipment_id"),
                 "; ".join(column for column, _ in reasons),
                 "; ".join(check for _, check in reasons),
                 "; ".join(_message(table, column, check, row) for column, check in reasons),

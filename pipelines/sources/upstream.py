@@ -113,6 +113,19 @@ class Quirk:
     failing: Callable[[pl.DataFrame], pl.DataFrame]
 
 
+@dataclass(frozen=True)
+class Editions:
+    """A table of which every document, whatever its name, is an edition of one list: what it no longer shows is off.
+
+    day: column with the day of the edition, empty where the document does not say; then the day of the fetch counts.
+    Editions follow one another by that day, so old ones may land late. is_part: over the frame of a document, true
+    for one that leaves out some of the list, so that what it does not show may still be on it.
+    """
+
+    day: str
+    is_part: pl.Expr
+
+
 @dataclass(frozen=True, eq=False)
 class Source:
     """A publisher's data set.
@@ -124,6 +137,9 @@ class Source:
     with it is named as `read` names it.
     period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
     version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
+    edition_columns: columns that only say which edition shows a row; a new edition of the same figures is no new
+    version.
+    editions: by table, for lists that a publisher issues whole again and again.
     """
 
     name: str
@@ -137,6 +153,8 @@ class Source:
     period_end: Mapping[str, pl.Expr]
     newest_expected: Callable[[dt.date], dt.date]
     published_on: Mapping[str, pl.Expr] = field(default_factory=dict)
+    edition_columns: tuple[str, ...] = ()
+    editions: Mapping[str, Editions] = field(default_factory=dict)
     follow: Callable[[Request, bytes], Iterable[Request]] = lambda _request, _body: ()
     rows: Mapping[str, Band] = field(default_factory=dict)
     fill_rates: Mapping[str, Band] = field(default_factory=dict)
@@ -279,10 +297,19 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         for name, frame in frames.items():
             read_well[name].append((snapshot, frame))
         rows = sum(frame.height for frame in frames.values())
+        whole = [_shown_on(snapshot, frames[n], e) for n, e in source.editions.items() if not _is_part(frames[n], e)]
+        row |= {"edition_on": max(whole, default=None)}
         outcomes.append(row | {"outcome": "read", "check_name": None, "message": None, "rows": rows})
     return Reading(
         {
-            table.name: versions(read_well[table.name], table, source.published_on.get(table.name), as_of)
+            table.name: versions(
+                read_well[table.name],
+                table,
+                source.published_on.get(table.name),
+                as_of,
+                source.edition_columns,
+                source.editions.get(table.name),
+            )
             for table in source.tables
         },
         pl.DataFrame(outcomes, schema=SOURCE_SNAPSHOTS.polars_schema()),
@@ -402,56 +429,86 @@ def versions(
     table: Table,
     published_on: pl.Expr | None = None,
     as_of: dt.date | None = None,
+    edition_columns: Sequence[str] = (),
+    editions: Editions | None = None,
 ) -> pl.DataFrame:
     """All versions of the rows of a table, from readings in the order in which they were fetched.
 
-    A row of the result is one key with one set of values, for as long as fetches showed it. It is known from the
-    day it was fetched; the first version of a key from `published_on` where that is earlier.
+    A row of the result is one key with one set of values, for as long as fetches showed it, with the edition that
+    showed it first. It is known from the day it was fetched, or from the day of its edition; the first version of a
+    key from `published_on` where that is earlier. A row that was withdrawn and is shown again is a new version.
     """
     shape, key = versioned(table), list(table.key)
     if not readings:
         return shape.empty()
     values = [column.name for column in table.columns if column.name not in key]
+    shown = [(_shown_on(snapshot, frame, editions), snapshot, frame) for snapshot, frame in readings]
+    if editions is not None:
+        shown.sort(key=lambda reading: (reading[0], reading[1].fetched_at))
     seen = pl.concat(
         frame.with_columns(
             _number=pl.lit(number),
+            _shown_on=pl.lit(day),
             document=pl.lit(snapshot.document),
             sha256=pl.lit(snapshot.sha256),
             fetched_at=pl.lit(snapshot.fetched_at, pl.Datetime("us", "UTC")),
             last_seen_at=pl.lit(snapshot.last_seen_at, pl.Datetime("us", "UTC")),
         )
-        for number, (snapshot, frame) in enumerate(readings)
+        for number, (day, snapshot, frame) in enumerate(shown)
     ).sort(*key, "_number")
-    # The next good snapshot of the same document, which may no longer show the row.
-    editions = pl.DataFrame(
-        {
-            "document": [snapshot.document for snapshot, _ in readings],
-            "_number": range(len(readings)),
-            "_next_at": [snapshot.fetched_at for snapshot, _ in readings],
-        },
-        schema_overrides={"_number": pl.Int32, "_next_at": pl.Datetime("us", "UTC")},
-    ).with_columns(pl.col("_next_at").shift(-1).over("document", order_by="_number"))
-    content = pl.struct(values).hash() if values else pl.lit(0, pl.UInt64)
+    # The good snapshots before and after each one that show all that it could show.
+    whole = pl.when("_is_whole").then(pl.struct("_number", "_shown_on"))
+    neighbours = (
+        pl.DataFrame(
+            {
+                "_series": [snapshot.document if editions is None else "" for _, snapshot, _ in shown],
+                "_number": range(len(shown)),
+                "_shown_on": [day for day, *_ in shown],
+                "_is_whole": [not _is_part(frame, editions) for *_, frame in shown],
+            },
+            schema_overrides={"_number": pl.Int32},
+        )
+        .with_columns(
+            _before=whole.struct.field("_number").shift(1).forward_fill().over("_series", order_by="_number"),
+            _after=whole.struct.field("_number").shift(-1).backward_fill().over("_series", order_by="_number"),
+            _after_on=whole.struct.field("_shown_on").shift(-1).backward_fill().over("_series", order_by="_number"),
+        )
+        .select("_number", "_series", "_before", "_after", "_after_on")
+    )
+    figures = [name for name in values if name not in edition_columns]
+    content = pl.struct(figures).hash() if figures else pl.lit(0, pl.UInt64)
+    is_changed = (pl.col("_content") != pl.col("_content").shift(1)).fill_null(True).over(key)
+    is_back = (pl.col("_before") > pl.col("_number").shift(1)).fill_null(False).over([*key, "_series"])
     runs = (
-        seen.with_columns(_content=content)
-        .with_columns(_run=(pl.col("_content") != pl.col("_content").shift(1)).fill_null(True).cum_sum().over(key))
+        seen.join(neighbours, on="_number", how="left", maintain_order="left")
+        .with_columns(_content=content)
+        .with_columns(_run=(is_changed | is_back).cum_sum().over(key))
         .group_by(*key, "_run", maintain_order=True)
         .agg(
-            pl.col(*values, "fetched_at", "sha256").first() if values else pl.col("fetched_at", "sha256").first(),
-            pl.col("document", "_number", "last_seen_at").last(),
+            pl.col(*values, "fetched_at", "sha256", "_shown_on").first(),
+            pl.col("document", "last_seen_at", "_after", "_after_on").last(),
+            _first=pl.col("_number").first(),
         )
-        .join(editions, on=["document", "_number"], how="left", maintain_order="left")
     )
-    superseded_at = pl.col("fetched_at").shift(-1).over(key)
-    fetched_on = pl.col("fetched_at").dt.date()
-    first_known = fetched_on if published_on is None else pl.min_horizontal(fetched_on, published_on)
-    is_withdrawn = (pl.col("_next_at") < superseded_at).fill_null(pl.col("_next_at").is_not_null())
+    first_known = pl.col("_shown_on") if published_on is None else pl.min_horizontal("_shown_on", published_on)
+    superseded_by = pl.col("_first").shift(-1).over(key)
+    is_withdrawn = (pl.col("_after") < superseded_by).fill_null(pl.col("_after").is_not_null())
     runs = runs.with_columns(
-        known_on=pl.when(pl.col("_run") == pl.col("_run").min().over(key)).then(first_known).otherwise(fetched_on),
-        withdrawn_on=pl.when(is_withdrawn).then("_next_at").dt.date(),
+        known_on=pl.when(pl.col("_run") == pl.col("_run").min().over(key)).then(first_known).otherwise("_shown_on"),
+        withdrawn_on=pl.when(is_withdrawn).then("_after_on"),
         is_latest=pl.lit(False),
     ).select(column.name for column in (*table.columns, *VERSION_COLUMNS))
     return shape.conform(as_known(runs, table, as_of))
+
+
+def _shown_on(snapshot: Snapshot, frame: pl.DataFrame, editions: Editions | None) -> dt.date:
+    """The day for which a snapshot speaks."""
+    said = None if editions is None else frame[editions.day].drop_nulls().max()
+    return said if isinstance(said, dt.date) else snapshot.fetched_at.date()
+
+
+def _is_part(frame: pl.DataFrame, editions: Editions | None) -> bool:
+    return editions is not None and bool(frame.select(editions.is_part.any()).item())
 
 
 def as_known(runs: pl.DataFrame, table: Table, day: dt.date | None) -> pl.DataFrame:
@@ -460,7 +517,9 @@ def as_known(runs: pl.DataFrame, table: Table, day: dt.date | None) -> pl.DataFr
         runs = runs.filter(pl.col("known_on") <= day).with_columns(
             withdrawn_on=pl.when(pl.col("withdrawn_on") <= day).then("withdrawn_on")
         )
-    is_last = pl.col("fetched_at") == pl.col("fetched_at").max().over(table.key)
+    # Of two versions of a day, the one fetched later; an old edition that landed late is not the last.
+    of_last_day = pl.col("fetched_at").filter(pl.col("known_on") == pl.col("known_on").max())
+    is_last = pl.col("fetched_at") == of_last_day.max().over(table.key)
     return runs.with_columns(is_latest=is_last & pl.col("withdrawn_on").is_null())
 
 

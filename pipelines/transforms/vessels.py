@@ -8,6 +8,7 @@ Keep out: the price cap. A listed vessel changes no verdict, and a verdict says 
 import polars as pl
 
 from pipelines.contracts.marts import LISTED_VESSEL_CARGOES
+from pipelines.names import normalised_expr
 
 # The listing that says most about the loading day comes first.
 STATUSES = pl.Enum(LISTED_VESSEL_CARGOES.column("status").allowed or ())
@@ -38,6 +39,29 @@ def listings_on_loading(
         .join(licences, on=["shipment_id", "authority"], how="left", maintain_order="left")
         .with_columns(pl.col("status").cast(pl.String))
         .select(LISTED_VESSEL_CARGOES.polars_schema().names())
+    )
+
+
+def namesakes(cargoes: pl.LazyFrame, listed_vessels: pl.DataFrame) -> pl.LazyFrame:
+    """Cargoes whose vessel has the name, but not the number, of a listed one: matched with none, for ships share names.
+
+    Result: shipment_id, vessel_name, vessel_imo, authority, listed_name, listed_imo.
+    """
+    listed = listed_vessels.lazy().select(
+        "authority",
+        name_key=normalised_expr(pl.col("vessel_name")),
+        listed_name="vessel_name",
+        listed_imo="vessel_imo",
+    )
+    named = cargoes.select("shipment_id", "vessel_name", "vessel_imo").with_columns(
+        name_key=normalised_expr(pl.col("vessel_name"))
+    )
+    numbers = listed.select("authority", "listed_imo").unique()
+    return (
+        named.join(listed.unique(), on="name_key")
+        .join(numbers, left_on=["authority", "vessel_imo"], right_on=["authority", "listed_imo"], how="anti")
+        .drop("name_key")
+        .sort("shipment_id", "authority", "listed_imo")
     )
 
 

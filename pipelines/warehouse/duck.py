@@ -6,14 +6,14 @@ Keep out: SQL that answers a question (`sql/`) and the publishing of the file (p
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from pipelines.contracts.table import Table
+from pipelines.contracts.table import ContractError, Table
 from pipelines.errors import UserError
 from pipelines.warehouse.store import Store
 
@@ -65,6 +65,24 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
 def query_with(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list[object]) -> pl.DataFrame:
     """The result of one query with `?` parameters, as a Polars frame."""
     return connection.sql(sql, params=parameters).pl()
+
+
+def published(file: Path, table: Table, files: Sequence[str] | None = None) -> pl.DataFrame | None:
+    """A table of a published file, whole or only the rows of these input files.
+
+    None where the file cannot be opened, or was published before the table had this shape.
+    """
+    if not file.exists():
+        return None
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    sql = f'SELECT {columns} FROM "{table.schema}"."{table.name}"'
+    try:
+        with read_only(file) as connection:
+            if files is None:
+                return table.conform(query(connection, sql))
+            return table.conform(query_with(connection, f"{sql} WHERE file IN (SELECT unnest(?))", [list(files)]))
+    except (WarehouseError, duckdb.Error, ContractError):
+        return None
 
 
 def select(sql: str, tables: Iterable[Table], store: Store) -> pl.DataFrame:

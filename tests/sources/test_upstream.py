@@ -147,6 +147,16 @@ def test_a_row_that_a_newer_edition_no_longer_shows_is_withdrawn(landing: Landin
     assert withdrawn["withdrawn_on"].to_list() == [dt.date(2026, 11, 23)]
 
 
+def test_a_row_that_is_shown_again_after_it_was_withdrawn_is_a_new_version(landing: Landing) -> None:
+    lira, dollar = "TRY 2026-11-19 48.0", "USD 2026-11-19 1.15"
+    for day, rows in {"20": (dollar, lira), "21": (dollar,), "22": (dollar, lira)}.items():
+        keep(landing, f"2026-11-{day}T17:00", rates(*rows))
+    table = read(landing).tables["ecb_exchange_rates"].filter(currency="TRY")
+    assert table.select("withdrawn_on", "is_latest").rows() == [(dt.date(2026, 11, 21), False), (None, True)]
+    assert latest(landing, as_of="2026-11-21") == [("2026-11-19", "USD", 1.15)]
+    assert read(landing).tables["ecb_exchange_rates"].filter(currency="USD").height == 1
+
+
 GOOD = rates("USD 2026-11-19 1.15").encode()
 
 

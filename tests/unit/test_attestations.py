@@ -399,6 +399,5 @@ class TestReading:
         ]
 
     def test_where_the_files_lie(self, tmp_path: Path) -> None:
-        assert Settings(home=tmp_path).attestations_folder == tmp_path / "landing" / "attestations"
-        landing = read_folder(Settings(home=tmp_path).attestations_folder, ATTESTATIONS)
+        landing = read_folder(Settings(home=tmp_path).landing_folder / "attestations", ATTESTATIONS)
         assert ATTESTATIONS.conform(landing.accepted).height == 0

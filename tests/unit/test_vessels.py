@@ -8,17 +8,20 @@ Keep out: verdicts on the price cap.
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from pipelines.assets import analysis
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import LISTED_VESSEL_CARGOES
 from pipelines.contracts.reference import LISTED_VESSELS
 from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
-from pipelines.transforms.vessels import listings_on_loading
+from pipelines.transforms.vessels import listings_on_loading, namesakes
+from pipelines.warehouse.store import Store
 
 DAY = dt.date.fromisoformat
 REFERENCE = Reference.load()
@@ -162,6 +165,32 @@ def test_a_like_name_is_no_match() -> None:
     assert statuses(cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")) == {"UK": "listed"}
     assert statuses(cargo(None, "2025-05-25", name="Voyager")) == {}
     assert statuses(cargo("9074729", "2025-05-25", name="Voyager")) == {}
+
+
+def namesakes_of(*cargoes: dict) -> list[tuple]:
+    found = namesakes(frame(CARGOES, cargoes).lazy(), LISTED).collect()
+    return found.select("vessel_imo", "authority", "listed_name", "listed_imo").rows()
+
+
+def test_a_name_without_its_number_is_told_but_not_matched() -> None:
+    # Voyager is on three lists; a cargo that gives only the name, in whatever letters, is worth a look.
+    assert namesakes_of(cargo(None, "2025-05-25", name=" voyager ")) == [
+        (None, authority, "VOYAGER", VOYAGER) for authority in ("EU", "UK", "US")
+    ]
+    assert namesakes_of(cargo("9074729", "2025-05-25", name="Voyager"))[0] == ("9074729", "EU", "VOYAGER", VOYAGER)
+    # Turbo Voyager is another name, a vessel on the list itself is no namesake, and no name is like none.
+    assert namesakes_of(cargo(TURBO_VOYAGER, "2025-05-25", name="Turbo Voyager")) == []
+    assert namesakes_of(cargo(VOYAGER, "2025-05-25", name="Voyager"), cargo(None, "2025-05-25")) == []
+
+
+def test_a_match_by_name_would_stop_the_night(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(CARGOES, frame(CARGOES, [cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")]))
+    store.write(LISTED_VESSELS, LISTED)
+    by_number = found([cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")])
+    by_name = by_number.with_columns(authority=pl.lit("US"))
+    assert analysis._matched_by_number(by_number, store).rows_failed == 0
+    assert analysis._matched_by_number(by_name, store).rows_failed == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,18 @@ import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
-from pipelines.sources.publishers import consultant, ecb, eia, fed, fred, world_bank
+from pipelines.sources.publishers import (
+    consultant,
+    ecb,
+    eia,
+    fed,
+    fred,
+    ofac,
+    uk_sanctions,
+    un_locode,
+    world_bank,
+    world_port_index,
+)
 from pipelines.sources.upstream import Source, as_known, latest
 
 SOURCES: tuple[Source, ...] = (
@@ -22,6 +33,10 @@ SOURCES: tuple[Source, ...] = (
     fed.SOURCE,
     consultant.SOURCE,
     world_bank.SOURCE,
+    ofac.SOURCE,
+    uk_sanctions.SOURCE,
+    world_port_index.SOURCE,
+    un_locode.SOURCE,
 )
 STAGED: dict[str, Table] = {table.name: versioned(table) for source in SOURCES for table in source.tables}
 
