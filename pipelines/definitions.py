@@ -11,6 +11,7 @@ import dagster as dg
 
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
@@ -35,6 +36,7 @@ def stored_tables() -> list[Table]:
         inputs.STAGED_ATTESTATIONS,
         QUARANTINE,
         INPUT_FILES,
+        CUSTOMS_LINES,
         CARGOES,
         VERDICTS,
         *analysis.TABLES,

@@ -14,6 +14,7 @@ import polars as pl
 from pipelines.assets.law import shipments_table
 from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
 from pipelines.contracts.attestations import ATTESTATIONS
+from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.reference import ENFORCEMENT_CASES, JAPAN_CRUDE_FROM_RUSSIA
@@ -39,6 +40,7 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     published = [
         *store.scan(JAPAN_CRUDE_FROM_RUSSIA).select("figure_id").collect()["figure_id"],
         *store.scan(ENFORCEMENT_CASES).select("case_id").collect()["case_id"],
+        *store.scan(CUSTOMS_LINES).select("shipment_id").drop_nulls().collect()["shipment_id"],
     ]
     shipments = read_folder(settings.shipments_folder, shipments_table(), taken=published)
     attestations = read_folder(settings.attestations_folder, ATTESTATIONS, prefix="attestations/")
@@ -125,6 +127,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                 ],
             },
             name="input_files",
-            reads=[JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES],
+            reads=[JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, CUSTOMS_LINES],
         )
     ]

@@ -88,6 +88,7 @@ class Source:
     `SourceFault`. rows, fill_rates: bands that each document keeps, by table and by `table.column`.
     period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
     version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
+    edition_columns: columns that only say which edition shows a row; the same figures in a new one are no new version.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Source:
     period_end: Mapping[str, pl.Expr]
     newest_expected: Callable[[dt.date], dt.date]
     published_on: Mapping[str, pl.Expr] = field(default_factory=dict)
+    edition_columns: tuple[str, ...] = ()
     follow: Callable[[Request, bytes], Iterable[Request]] = lambda _request, _body: ()
     rows: Mapping[str, Band] = field(default_factory=dict)
     fill_rates: Mapping[str, Band] = field(default_factory=dict)
@@ -244,7 +246,9 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         outcomes.append(row | {"outcome": "read", "check_name": None, "message": None, "rows": rows})
     return Reading(
         {
-            table.name: versions(read_well[table.name], table, source.published_on.get(table.name), as_of)
+            table.name: versions(
+                read_well[table.name], table, source.published_on.get(table.name), as_of, source.edition_columns
+            )
             for table in source.tables
         },
         pl.DataFrame(outcomes, schema=SOURCE_SNAPSHOTS.polars_schema()),
@@ -331,16 +335,24 @@ def require_columns(found: Iterable[str], expected: Iterable[str], allowed: Iter
         raise SourceFault("columns_as_expected", f"new column {', '.join(new)[:300]}")
 
 
+def month_over(today: dt.date, months: int) -> dt.date:
+    """Last day of the month that lies so many months back: of the month before this one for 1."""
+    first = today.year * 12 + today.month - months
+    return dt.date(first // 12, first % 12 + 1, 1) - dt.timedelta(days=1)
+
+
 def versions(
     readings: Sequence[tuple[Snapshot, pl.DataFrame]],
     table: Table,
     published_on: pl.Expr | None = None,
     as_of: dt.date | None = None,
+    edition_columns: Sequence[str] = (),
 ) -> pl.DataFrame:
     """All versions of the rows of a table, from readings in the order in which they were fetched.
 
-    A row of the result is one key with one set of values, for as long as fetches showed it. It is known from the
-    day it was fetched; the first version of a key from `published_on` where that is earlier.
+    A row of the result is one key with one set of values, for as long as fetches showed it, with the edition that
+    showed it first. It is known from the day it was fetched; the first version of a key from `published_on` where
+    that is earlier.
     """
     shape, key = versioned(table), list(table.key)
     if not readings:
@@ -365,7 +377,8 @@ def versions(
         },
         schema_overrides={"_number": pl.Int32, "_next_at": pl.Datetime("us", "UTC")},
     ).with_columns(pl.col("_next_at").shift(-1).over("document", order_by="_number"))
-    content = pl.struct(values).hash() if values else pl.lit(0, pl.UInt64)
+    figures = [name for name in values if name not in edition_columns]
+    content = pl.struct(figures).hash() if figures else pl.lit(0, pl.UInt64)
     runs = (
         seen.with_columns(_content=content)
         .with_columns(_run=(pl.col("_content") != pl.col("_content").shift(1)).fill_null(True).cum_sum().over(key))
