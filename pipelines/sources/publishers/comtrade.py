@@ -121,7 +121,7 @@ def finest(records: pl.DataFrame) -> pl.DataFrame:
     level = (pl.col("motCode") != ALL).cast(pl.Int8) * 2 + (pl.col("partner2Code") != ALL).cast(pl.Int8)
     values = records.with_columns(level=level).group_by(*CELL, "level").agg(sum=pl.col("primaryValue").sum())
     total = pl.col("sum").filter(pl.col("level") == 0).first().over(CELL)
-    adds_up = ((pl.col("sum") - total).abs() <= ADDS_UP_WITHIN * total).fill_null(True)
+    adds_up = ((pl.col("sum") - total).abs() <= ADDS_UP_WITHIN * total.abs()).fill_null(True)
     chosen = values.filter(adds_up).group_by(CELL).agg(level=pl.col("level").max())
     return records.with_columns(level=level).join(chosen, on=[*CELL, "level"], how="semi").drop("level")
 

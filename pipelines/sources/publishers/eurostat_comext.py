@@ -18,7 +18,7 @@ import polars as pl
 
 from pipelines.contracts.customs import customs_lines
 from pipelines.sources.importers import country_of, importers
-from pipelines.sources.publishers.eurostat_csv import AGGREGATE, WITHHELD, figure, observations, side_by_side
+from pipelines.sources.publishers.eurostat_csv import AGGREGATE, WITHHELD, figure, observations, side_by_side, text_of
 from pipelines.sources.upstream import Band, Plan, Quirk, Request, Source, SourceFault, month_over, require_columns
 
 EU_CUSTOMS_LINES = customs_lines("eu_customs_lines")
@@ -67,7 +67,7 @@ def requests(plan: Plan) -> Iterable[Request]:
 
 def read(_: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """Import lines of a document in any of the formats, told by its header."""
-    table = pl.read_csv(body, infer_schema=False)
+    table = text_of(body)
     found = _easy(table) if "REPORTER" in table.columns else _sdmx(table)
     return {EU_CUSTOMS_LINES.name: _lines(found)}
 
@@ -80,7 +80,7 @@ def _sdmx(table: pl.DataFrame) -> pl.DataFrame:
 def _easy(table: pl.DataFrame) -> pl.DataFrame:
     require_columns(table.columns, EASY, EASY)
     if table["INDICATOR_VALUE"].null_count():
-        raise SourceFault("complete", "a line ends before its figure: the file was cut short")
+        raise SourceFault("complete", "a line ends before its figure")
     return table.select(
         *(pl.col(name).str.strip_chars().alias(name.lower()) for name in EASY[:4]),
         indicators="INDICATORS",

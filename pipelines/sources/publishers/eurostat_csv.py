@@ -19,6 +19,13 @@ AGGREGATE = r"^(EU|EA|EUROZONE|EXT_|INT_|WORLD|TOTAL).*"
 WITHHELD = "c"
 
 
+def text_of(body: bytes) -> pl.DataFrame:
+    """A CSV file as text. Raises `SourceFault` for one that does not end with a whole line."""
+    if not body.endswith(b"\n"):
+        raise SourceFault("complete", "the last line has no end: the file was cut short")
+    return pl.read_csv(body, infer_schema=False)
+
+
 def observations(table: pl.DataFrame, dimensions: Sequence[str], optional: Sequence[str] = ()) -> pl.DataFrame:
     """The observations of an SDMX-CSV, read as text.
 
@@ -39,7 +46,7 @@ def observations(table: pl.DataFrame, dimensions: Sequence[str], optional: Seque
         updated_on=pl.col("LAST UPDATE").str.head(8).str.to_date("%d/%m/%y", strict=False),
     )
     if found.select(pl.any_horizontal(pl.col(*dimensions, "month").is_null()).any()).item():
-        raise SourceFault("complete", "a line ends before its period: the file was cut short")
+        raise SourceFault("complete", "a line ends before its period")
     return found.with_columns(value=pl.when(~pl.col("flag").str.contains(WITHHELD).fill_null(False)).then("value"))
 
 

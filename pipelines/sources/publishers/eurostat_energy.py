@@ -17,7 +17,7 @@ import polars as pl
 
 from pipelines.contracts.customs import EU_CRUDE_BY_TYPE, EU_OIL_IMPORTS
 from pipelines.sources.importers import country_of
-from pipelines.sources.publishers.eurostat_csv import AGGREGATE, figure, observations, side_by_side
+from pipelines.sources.publishers.eurostat_csv import AGGREGATE, figure, observations, side_by_side, text_of
 from pipelines.sources.upstream import Band, Plan, Quirk, Request, Source, SourceFault, month_over, require_columns
 
 SERVICE = "https://ec.europa.eu/eurostat/api/dissemination/sdmx/2.1/data"
@@ -58,7 +58,7 @@ def requests(plan: Plan) -> Iterable[Request]:
 
 def read(_: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """Either data set, told by its header."""
-    table = pl.read_csv(body, infer_schema=False)
+    table = text_of(body)
     header = [name.split(":", 1)[0].strip() for name in table.columns]
     if "siec" in header:
         return {EU_OIL_IMPORTS.name: _oil_imports(table)}
