@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint docs pictures ui clean lock
+.PHONY: help setup run test lint audit docs pictures ui clean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ lint: $(INSTALLED) ## style, formatting and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+audit: $(INSTALLED) ## known vulnerabilities of the pinned packages, as far as the advisory service can be reached
+	$(BIN)/python -m pip_audit --requirement requirements.lock --disable-pip --require-hashes --progress-spinner off
 
 docs: $(INSTALLED) ## write the generated documents again
 	$(BIN)/python -m pipelines.report.documents

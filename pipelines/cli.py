@@ -71,38 +71,10 @@ def nightly(
     if estimate_unpriced:
         os.environ["PLIMSOLL_ESTIMATE_UNPRICED"] = "1"
     settings = _settings()
-    from pipelines.warehouse.publish import NightRunning, night_lock
+    from pipelines.supervision import supervised
 
-    try:
-        with night_lock(settings):
-            pass
-        _prepare_dagster_home(settings.dagster_home)
-    except NightRunning as error:
-        _fail(str(error), FAILED)
-    except OSError as error:
-        _fail(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).", FAILED)
-    print("Plimsoll: building the warehouse", file=sys.stderr)
-    # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
-    gc.set_threshold(200_000)
-    import dagster as dg
-
-    from pipelines.contracts.files import DataFileError
-    from pipelines.dagster_history import kept_open
-    from pipelines.rules.rulebook import RuleError
-
-    try:
-        from pipelines.definitions import NIGHTLY, defs
-    except (RuleError, DataFileError) as error:
-        _fail(f"The shipped tables cannot be used, nothing was published: {error}", FAILED)
-
-    with dg.DagsterInstance.get() as instance, kept_open(instance):
-        result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
-    if not result.success:
-        _fail(
-            "The night failed and nothing was published; the lines above say why. "
-            "The warehouse of the last good night is untouched.",
-            FAILED,
-        )
+    if code := supervised(lambda: _run_night(settings), "The night"):
+        raise typer.Exit(code)
     from rich.console import Console
 
     from pipelines.report.headlines import show_headlines, show_quality
@@ -111,6 +83,68 @@ def nightly(
     show_headlines(settings.warehouse_file, console)
     show_quality(settings.warehouse_file, console)
     console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+
+
+def _run_night(settings: "Settings") -> int:
+    """Runs the job in this process; returns the exit code, with the reason told whatever may go wrong."""
+    # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
+    gc.set_threshold(200_000)
+    try:
+        return _locked_night(settings)
+    except KeyboardInterrupt:
+        return _told("The night was stopped, nothing was published.")
+    except OSError as error:
+        return _told(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).")
+    except BaseException as error:  # a full disk reaches us as an error of SQLite, want of memory as a panic
+        if os.environ.get("PLIMSOLL_TRACEBACK"):
+            raise
+        return _told(
+            f"The night broke off and nothing was published: {_innermost(error)}. "
+            "Look for a full disk or too little memory; PLIMSOLL_TRACEBACK=1 shows where it broke."
+        )
+
+
+def _locked_night(settings: "Settings") -> int:
+    from pipelines.contracts.files import DataFileError
+    from pipelines.rules import RuleError
+    from pipelines.warehouse.publish import NightRunning, night_lock
+
+    try:
+        with night_lock(settings):
+            _prepare_dagster_home(settings.dagster_home)
+            print("Plimsoll: building the warehouse", file=sys.stderr)
+            is_published = _materialise_all()
+    except NightRunning as error:
+        return _told(str(error))
+    except (RuleError, DataFileError) as error:
+        return _told(f"The shipped tables cannot be used, nothing was published: {error}")
+    if not is_published:
+        return _told(
+            "The night failed and nothing was published; the lines above say why. "
+            "The warehouse of the last good night is untouched."
+        )
+    return 0
+
+
+def _materialise_all() -> bool:
+    import dagster as dg
+
+    from pipelines.dagster_history import kept_open
+    from pipelines.definitions import NIGHTLY, defs
+
+    with dg.DagsterInstance.get() as instance, kept_open(instance):
+        return defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False).success
+
+
+def _told(message: str) -> int:
+    print(f"plimsoll: {message}", file=sys.stderr)
+    return FAILED
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 @app.command(epilog="Example: plimsoll assess cargoes.csv --out verdicts.csv --regime US --regime EU")

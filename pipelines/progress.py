@@ -10,10 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+if TYPE_CHECKING:
+    from dagster._utils.error import SerializableErrorInfo
 
 
 class _ProgressHandler(logging.Handler):
@@ -43,16 +47,17 @@ def _line(event: dg.DagsterEvent) -> str | None:
             where = f"{'.'.join(check.asset_key.path)}: {check.check_name}"
             return f"  {check.severity.value:5} {where}: {failed:,} of {looked_at:,}"
     if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-        return f"FAILED {event.step_key}: {_reason(event)}"
+        failure = event.step_failure_data
+        if failure.user_failure_data is not None and failure.user_failure_data.description:
+            return f"FAILED {event.step_key}: {failure.user_failure_data.description}"
+        return f"FAILED {event.step_key}: {_innermost(failure.error)}"
+    if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error is not None:
+        return f"FAILED: {_innermost(event.job_failure_data.error)}"
     return None
 
 
-def _reason(event: dg.DagsterEvent) -> str:
+def _innermost(error: "SerializableErrorInfo | None") -> str:
     """The message of the innermost error, without its traceback."""
-    failure = event.step_failure_data
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    error = failure.error
     while error is not None and error.cause is not None:
         error = error.cause
     return "" if error is None else error.message.strip()

@@ -23,9 +23,16 @@ class NightRunning(Exception):
     """Another night is at work on the same warehouse."""
 
 
+# Folders that this process holds: the command takes the lock before the run that it starts asks for it.
+_held: set[Path] = set()
+
+
 @contextmanager
 def night_lock(settings: Settings) -> Iterator[None]:
-    """Held by a night from its first to its last write. Raises `NightRunning` if another one holds it."""
+    """Held by a night from its first to its last write. Raises `NightRunning` if another process holds it."""
+    if settings.warehouse_folder in _held:
+        yield
+        return
     settings.warehouse_folder.mkdir(parents=True, exist_ok=True)
     with (settings.warehouse_folder / ".night.lock").open("w") as lock:
         try:
@@ -34,8 +41,12 @@ def night_lock(settings: Settings) -> Iterator[None]:
             raise NightRunning(
                 f"Another night is writing to {settings.warehouse_folder}; wait until it has ended."
             ) from error
-        # The system drops the lock with the process, so a killed night leaves none behind.
-        yield
+        _held.add(settings.warehouse_folder)
+        try:
+            # The system drops the lock with the process, so a killed night leaves none behind.
+            yield
+        finally:
+            _held.remove(settings.warehouse_folder)
 
 
 def publish(

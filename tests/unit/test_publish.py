@@ -97,8 +97,30 @@ def test_the_log_of_someone_who_wrote_to_the_old_file_is_not_taken_for_the_new_o
     assert numbers(settings) == [4, 5]
 
 
+HOLDER = """
+import sys
+from pathlib import Path
+from pipelines.settings import Settings
+from pipelines.warehouse.publish import night_lock
+with night_lock(Settings(home=Path(sys.argv[1]))):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
 def test_one_night_at_a_time(settings: Settings) -> None:
-    with night_lock(settings), pytest.raises(NightRunning, match="wait until it has ended"), night_lock(settings):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(settings.home)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(NightRunning, match="wait until it has ended"), night_lock(settings):
+            pass
+        other.stdin.close()
+        other.wait()
+    # A night that holds the lock starts a run that asks for it.
+    with night_lock(settings), night_lock(settings):
         pass
     with night_lock(settings):
         pass

@@ -1,0 +1,47 @@
+"""The way back, as docs/operating.md tells it: from a lost warehouse, a lost landing folder, a lost history.
+
+Here: one loss each, and the commands of the page.
+Add here: another loss.
+Keep out: crashes (test_kill).
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.faults.nights import content, finish, leftovers, with_cargoes
+
+
+@pytest.fixture(scope="module")
+def good_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home after an undisturbed night."""
+    home = with_cargoes(tmp_path_factory.mktemp("good"))
+    assert finish(home).returncode == 0
+    return home
+
+
+@pytest.fixture
+def home(good_night: Path, tmp_path: Path) -> Path:
+    """A copy of it, to lose something from."""
+    return Path(shutil.copytree(good_night, tmp_path / "home"))
+
+
+@pytest.mark.parametrize("lost", ["warehouse/warehouse.duckdb", "warehouse", "dagster_home"])
+def test_what_a_night_makes_is_made_again_by_the_next(lost: str, home: Path, good_night: Path) -> None:
+    path = home / lost
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    after = finish(home)
+    assert after.returncode == 0, after.stderr
+    assert content(home) == content(good_night)
+    assert leftovers(home) == set()
+
+
+def test_the_landing_folder_comes_back_from_its_copy(home: Path, good_night: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "landing"), "gztar", home, "landing")
+    for folder in ("landing", "warehouse", "dagster_home"):
+        shutil.rmtree(home / folder)
+    shutil.unpack_archive(archive, home)
+    after = finish(home)
+    assert after.returncode == 0, after.stderr
+    assert content(home) == content(good_night)
