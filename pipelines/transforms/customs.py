@@ -16,6 +16,8 @@ from pipelines.transforms.prices import with_barrels
 # The data sets whose lines become flows by this table, and how the ids of those flows begin.
 FLOW_IDS = {"eu_customs_lines": "EU", "comtrade_lines": "UN"}
 HEADING_DIGITS = 4
+# In an id: what stands for a mode that is not told, and where the mode stands (a month has two parts).
+_ALL_MODES, _MODE_PART = "all", 6
 # Lines of one data set that may hold the same oil.
 _SAME_OIL = ["data_set", "importer_country", "origin_country", "month", "heading"]
 
@@ -75,10 +77,15 @@ def _flow_id() -> pl.Expr:
         "hs_code",
         "origin_country",
         "month",
-        pl.col("transport_mode").fill_null("all"),
+        pl.col("transport_mode").fill_null(_ALL_MODES),
     ]
     consigned = pl.concat_str(pl.lit("-from-"), "consigned_from_country")
     return pl.concat_str(pl.concat_str(parts, separator="-"), consigned.fill_null(""))
+
+
+def tells_mode(flow_id: str) -> bool:
+    """Whether the line behind a flow tells how the oil came."""
+    return flow_id.split("-")[_MODE_PART] not in (_ALL_MODES, "unknown")
 
 
 def _with_finer(lines: pl.DataFrame) -> pl.DataFrame:

@@ -93,7 +93,7 @@ side_by_side AS (
     FROM figures
     GROUP BY ALL
     -- Energy statistics print nil for every country and month; nil in Japan is a finding of its own.
-    HAVING max(bbl) > 0 OR bool_or(statistic IN ('customs', 'meti_arrivals'))
+    HAVING max(bbl) IS DISTINCT FROM 0 OR bool_or(statistic IN ('customs', 'meti_arrivals'))
 )
 SELECT
     *,
