@@ -122,10 +122,10 @@ def _sea_only(verdicts: pl.DataFrame, store: Store) -> Finding:
 
 def _no_finding_at_cif(verdicts: pl.DataFrame, store: Store) -> Finding:
     flows = _flows(verdicts, store)
-    accused = flows.filter(
-        pl.col("verdict") == "above_cap",
-        (pl.col("price_low_usd_per_bbl") <= pl.col("cap_usd_per_bbl")).fill_null(True),
-    )
+    low = pl.col("price_low_usd_per_bbl")
+    # Where the code leaves the class open, no one cap is shown.
+    unproven = (low <= pl.col("cap_usd_per_bbl")).fill_null(low.is_null())
+    accused = flows.filter(pl.col("verdict") == "above_cap", unproven)
     return Finding(flows.height, accused.height, accused)
 
 
