@@ -11,6 +11,7 @@ import dagster as dg
 
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import RULE_TABLES
@@ -29,6 +30,7 @@ def stored_tables() -> list[Table]:
     return [
         *RULE_TABLES.values(),
         *upstreams.TABLES,
+        CUSTOMS_LINES,
         *inputs.tables(),
         *REFERENCE_TABLES.values(),
         CARGOES,

@@ -17,6 +17,7 @@ from pipelines.assets.law import shipments_table, shipped_figures, staged_freigh
 from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
 from pipelines.contracts import licensed
 from pipelines.contracts.attestations import ATTESTATIONS
+from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.quality import INPUT_FILE_CHANGES, INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
@@ -90,9 +91,13 @@ def tables() -> list[Table]:
     return [*(kind.staged for kind in inputs()), QUARANTINE, INPUT_FILES, INPUT_FILE_CHANGES]
 
 
-def _read(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     figures = shipped_figures()
-    published = [*figures.japan_crude_from_russia["figure_id"], *figures.enforcement_cases["case_id"]]
+    published = [
+        *figures.japan_crude_from_russia["figure_id"],
+        *figures.enforcement_cases["case_id"],
+        *store.scan(CUSTOMS_LINES).select("shipment_id").drop_nulls().collect()["shipment_id"],
+    ]
     seen_at = dt.datetime.now(dt.UTC)
     staged, quarantine, files = {}, [], []
     for kind in inputs():
@@ -224,5 +229,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                 ],
             },
             name="input_files",
+            reads=[CUSTOMS_LINES],
         )
     ]

@@ -13,7 +13,7 @@ import polars as pl
 from pipelines.checks.rederive import PriceReference, Rederiver
 from pipelines.rules.rulebook import Rulebook
 
-SAMPLE_CARGOES = 200
+SAMPLE_CARGOES = 200  # of each kind of evidence
 # The re-derivation walks every pair of days; a window of months would take it minutes.
 LONGEST_WINDOW_DAYS = 31
 COMPARED = (
@@ -36,9 +36,10 @@ def disagreements(
     cargoes: `CARGOES`; verdicts: `VERDICTS` on them. Result: shipment_id, regime, column, engine, rederived.
     """
     short = cargoes.filter((pl.col("loading_last") - pl.col("loading_first")).dt.total_days() <= LONGEST_WINDOW_DAYS)
-    sample = short.sort("shipment_id").sample(
-        min(SAMPLE_CARGOES, short.height), seed=random.Random(str(seed)).getrandbits(32)
-    )
+    draw = random.Random(str(seed)).getrandbits(32)
+    # Of each kind, so that thousands of customs flows do not crowd out the declared cargoes.
+    kinds = short.sort("shipment_id").partition_by("evidence_kind", maintain_order=True)
+    sample = pl.concat([short.clear(), *(kind.sample(min(SAMPLE_CARGOES, kind.height), seed=draw) for kind in kinds)])
     rederiver = Rederiver.of(book, reference)
     given = verdicts.join(sample.select("shipment_id"), on="shipment_id", how="semi")
     engine = {(row["shipment_id"], row["regime"]): row for row in given.iter_rows(named=True)}

@@ -7,7 +7,7 @@ Keep out: prices of markets (market) and shipped figures (reference).
 
 import polars as pl
 
-from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table import Column, FrameCheck, Table
 
 MONTH = Column("month", pl.String(), "calendar month, YYYY-MM", required=True, pattern=r"\d{4}-\d{2}")
 COUNTRY = r"[A-Z]{2}"
@@ -36,8 +36,8 @@ def customs_lines(name: str) -> Table:
             Column(
                 "transport_mode",
                 pl.String(),
-                "mode at the border; empty: the data set does not tell",
-                allowed=("sea", "pipeline", "rail", "road", "inland_waterway", "other"),
+                "mode at the border; unknown: told as not known; empty: the data set does not tell, all modes together",
+                allowed=("sea", "pipeline", "rail", "road", "inland_waterway", "other", "unknown"),
             ),
             Column("quantity", pl.Float64(), "quantity in quantity_unit; empty: not published", at_least=0),
             Column("quantity_unit", pl.String(), "unit of quantity, as in reference.units"),
@@ -54,3 +54,117 @@ def customs_lines(name: str) -> Table:
             Column("is_confidential", pl.Boolean(), "figures are withheld, so empty does not mean none", required=True),
         ),
     )
+
+
+_LINE = customs_lines("customs_lines")
+LINE_COLUMNS = tuple(column.name for column in _LINE.columns)
+
+
+def holds_customs_lines(table: Table) -> bool:
+    """Whether a table has the shape of `customs_lines`, be it with versions or further columns."""
+    return table.columns[: len(_LINE.columns)] == _LINE.columns
+
+
+_AREA = Column(
+    "reporting_area",
+    pl.String(),
+    "reporting country, ISO 3166 alpha-2; EU_V: the EU of the time",
+    required=True,
+    pattern=f"{COUNTRY}|EU_V",
+)
+_IS_AGGREGATE = Column(
+    "is_aggregate", pl.Boolean(), "countries added up: never to be added to its members", required=True
+)
+_UPDATED = Column(
+    "updated_on",
+    pl.Date(),
+    "day of the publisher's edition that first showed these figures; empty: the file does not say",
+)
+
+EU_CRUDE_BY_TYPE = Table(
+    schema="staging",
+    name="eu_crude_by_type",
+    grain="one row per reporting country, type of crude and month: energy statistics, all modes of transport together",
+    key=("reporting_area", "crude_type", "month"),
+    columns=(
+        _AREA,
+        Column(
+            "crude_type",
+            pl.String(),
+            "Eurostat's code of the crude, such as RU_URL for Urals; it is what importers say, and proves no origin",
+            required=True,
+        ),
+        Column("origin_country", pl.String(), "country of the code, ISO 3166 alpha-2", required=True, pattern=COUNTRY),
+        MONTH,
+        Column("volume_thousand_bbl", pl.Float64(), "volume; empty: withheld", unit="thousand bbl", at_least=0),
+        Column("value_thousand_usd", pl.Float64(), "value, CIF; empty: withheld", unit="thousand USD", at_least=0),
+        Column("price_usd_per_bbl", pl.Float64(), "average price, CIF; empty: withheld", unit="USD/bbl", at_least=0),
+        Column("api_degrees", pl.Float64(), "API gravity", unit="degree API", above=0),
+        Column("sulphur_pct", pl.Float64(), "sulphur content", unit="%", at_least=0),
+        Column("companies", pl.Int64(), "companies that reported", at_least=1),
+        Column("flags", pl.String(), "Eurostat's flags by indicator, such as VAL_THS_USD:c (c: confidential)"),
+        _IS_AGGREGATE,
+        _UPDATED,
+    ),
+)
+
+EU_OIL_IMPORTS = Table(
+    schema="staging",
+    name="eu_oil_imports",
+    grain="one row per reporting country, country of origin and month: crude in energy statistics, all modes together",
+    key=("reporting_area", "origin_country", "month"),
+    columns=(
+        _AREA,
+        Column("origin_country", pl.String(), "country of origin, ISO 3166 alpha-2", required=True, pattern=COUNTRY),
+        MONTH,
+        Column(
+            "quantity_thousand_t",
+            pl.Float64(),
+            "crude imported for use or processing in the country, without transit; empty: not published",
+            unit="thousand t",
+            at_least=0,
+        ),
+        Column("flags", pl.String(), "Eurostat's flags, such as c: confidential"),
+        _IS_AGGREGATE,
+        _UPDATED,
+    ),
+)
+
+CUSTOMS_LINES = Table(
+    schema="staging",
+    name="customs_lines",
+    grain="one row per customs line in force of every customs statistic, and what becomes of it",
+    key=("data_set", *_LINE.key),
+    columns=(
+        Column("data_set", pl.String(), "table of staging that the line comes from", required=True),
+        *_LINE.columns,
+        Column("quantity_bbl", pl.Float64(), "quantity, barrels of 42 US gallons", unit="bbl", at_least=0),
+        Column("quantity_low_bbl", pl.Float64(), "least it can be, by the range of densities", unit="bbl", at_least=0),
+        Column("quantity_high_bbl", pl.Float64(), "most it can be, by the range of densities", unit="bbl", at_least=0),
+        Column("shipment_id", pl.String(), "the customs flow that the line becomes; empty: none"),
+        Column(
+            "set_aside_because",
+            pl.String(),
+            "why it becomes no flow. finer_lines: other lines of the data set hold the same oil, by mode or by longer "
+            "code; other_statistic: another one stands for the importer; judged_elsewhere: its flows are made from "
+            "other figures, cargo by cargo; withheld: the quantity is; no_quantity: none or zero; mode_not_told: and "
+            "the importer has oil by more than one way",
+            allowed=(
+                "finer_lines",
+                "other_statistic",
+                "judged_elsewhere",
+                "withheld",
+                "no_quantity",
+                "mode_not_told",
+            ),
+        ),
+    ),
+    checks=(
+        FrameCheck(
+            "flow_or_reason",
+            "a line becomes a flow or says why not",
+            "set_aside_because",
+            pl.col("shipment_id").is_null() != pl.col("set_aside_because").is_null(),
+        ),
+    ),
+)

@@ -157,7 +157,55 @@ VERDICT_SENSITIVITY = Table(
     ),
 )
 
-SQL_MARTS = (JAPAN_IMPORTS, ENFORCEMENT_VERDICTS, EXEMPTION_USAGE, VERDICT_COUNTS)
+
+def _bbl(name: str, meaning: str) -> Column:
+    return Column(name, pl.Float64(), meaning, unit="bbl")
+
+
+def _share(name: str, meaning: str) -> Column:
+    return Column(name, pl.Float64(), f"{meaning}; empty: one of them is not published, or nil")
+
+
+CUSTOMS_RECONCILIATION = Table(
+    schema="marts",
+    name="customs_reconciliation",
+    grain="one row per importer, month, product and origin; statistics on the same oil stand side by side and are "
+    "never added",
+    key=("importer_country", "month", "product", "origin_country"),
+    columns=(
+        Column("importer_country", pl.String(), "ISO 3166 alpha-2", required=True),
+        Column("month", pl.String(), "calendar month, YYYY-MM", required=True, pattern=r"\d{4}-\d{2}"),
+        Column(
+            "product", pl.String(), "crude: HS 2709; products: HS 2710", required=True, allowed=("crude", "products")
+        ),
+        Column("origin_country", pl.String(), "country of origin, ISO 3166 alpha-2", required=True),
+        Column("declared_cargoes", pl.Int64(), "declared shipments discharged in the month", required=True),
+        _bbl(
+            "declared_bbl", "declared shipments, all modes, by month of discharge, or of loading where that is unknown"
+        ),
+        _bbl("declared_sea_bbl", "those by sea"),
+        _bbl("comext_sea_bbl", "Comext, lines told to be by sea; empty: not published, not told by mode, or withheld"),
+        _bbl("comext_bbl", "Comext, all modes; empty: not published, or a part is withheld"),
+        _bbl("comtrade_bbl", "UN Comtrade, all modes; empty: not reported, or without a quantity of its own"),
+        _bbl("japan_customs_bbl", "Japan's customs, month of clearance; empty: not published by month"),
+        _bbl("japan_arrivals_bbl", "METI's arrivals of the same oil at refiners; empty: not published"),
+        _bbl("crude_register_bbl", "Eurostat's register of crude imports by type; empty: not published or withheld"),
+        _bbl(
+            "energy_bbl", "Eurostat's energy statistics by origin, tonnes at the generic factor; empty: not published"
+        ),
+        _bbl("declared_less_comext_sea_bbl", "declared by sea less Comext by sea"),
+        _share("declared_share_of_comext_sea", "declared by sea over Comext by sea"),
+        _bbl("declared_less_comtrade_bbl", "declared less UN Comtrade"),
+        _share("declared_share_of_comtrade", "declared over UN Comtrade"),
+        _bbl("declared_less_japan_customs_bbl", "declared less Japan's customs"),
+        _share("declared_share_of_japan_customs", "declared over Japan's customs"),
+        _bbl("japan_arrivals_less_customs_bbl", "arrivals less clearance: one cargo may be cleared over two months"),
+        _bbl("energy_less_comext_bbl", "energy statistics less Comext: transit and re-export are in customs only"),
+        _share("energy_share_of_comext", "energy statistics over Comext"),
+    ),
+)
+
+SQL_MARTS = (JAPAN_IMPORTS, ENFORCEMENT_VERDICTS, EXEMPTION_USAGE, VERDICT_COUNTS, CUSTOMS_RECONCILIATION)
 
 # Made by `pipelines.transforms.vessels`.
 LISTED_VESSEL_CARGOES = Table(

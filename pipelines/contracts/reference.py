@@ -347,11 +347,43 @@ LISTED_VESSELS = Table(
     ),
 )
 
+IMPORTERS = Table(
+    schema="reference",
+    name="importers",
+    grain="one row per importing country whose statistics are read",
+    key=("country",),
+    columns=(
+        Column("country", pl.String(), "ISO 3166 alpha-2", required=True, pattern=r"[A-Z]{2}"),
+        Column("country_name", pl.String(), "name", required=True),
+        Column("comtrade_code", pl.String(), "code in UN Comtrade", required=True, pattern=r"\d{1,3}"),
+        Column("energy_code", pl.String(), "code in Eurostat's energy statistics", required=True, pattern=r"[A-Z]{2}"),
+        Column(
+            "customs_data_set",
+            pl.String(),
+            "the one customs statistic, a table of staging, whose lines are judged for this importer: national or "
+            "Eurostat's before UN Comtrade, which is compiled from them",
+            required=True,
+            allowed=("eu_customs_lines", "japan_customs_lines", "comtrade_lines"),
+        ),
+        Column("is_asked_of_comtrade", pl.Boolean(), "UN Comtrade is asked for its imports", required=True),
+        Column(
+            "oil_arrives_by",
+            pl.String(),
+            "the only way by which oil comes from Russia, for lines that do not tell the mode; empty: several, or not "
+            "known",
+            allowed=("sea",),
+        ),
+        _SOURCE,
+        _NOTE,
+    ),
+)
+
 REFERENCE_TABLES = {
     "reference/grades.csv": GRADES,
     "reference/incoterms.csv": INCOTERMS,
     "reference/units.csv": UNITS,
     "reference/ports.csv": PORTS,
+    "reference/importers.csv": IMPORTERS,
     "figures/sources.csv": FIGURE_SOURCES,
     "figures/exchange_rates_daily.csv": EXCHANGE_RATES_DAILY,
     "figures/exchange_rates_monthly.csv": EXCHANGE_RATES_MONTHLY,

@@ -60,6 +60,8 @@ CONVENTIONS = {
     "J-25": "A wind-down at the start of a regime exempts at any price.",
     "J-26": "A destination that has a regime of its own always brings that regime, whatever else is declared.",
     "J-27": "The level date and the cap are shown whenever a cap is in force, also for an exempt cargo.",
+    "J-28": "The month of a customs line is that of clearance and is taken for loading and discharge alike; "
+    "oil cleared in the first weeks of a regime may have been loaded before it.",
 }
 
 _NUMBER = re.compile(r"\b[JP]-\d+\b")

@@ -35,6 +35,7 @@ from pipelines.rules.law import CONFIDENCE_OF_RANK, Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 from pipelines.transforms.classes import FULL_CODE_DIGITS, UNDETERMINED
+from pipelines.transforms.customs import FLOW_IDS, tells_mode
 from pipelines.transforms.judge import LONGEST_VOYAGE, is_above, is_at_or_below, judge, situations_of
 from pipelines.transforms.readings import SITUATION, levels_of, readings_of, reliefs_of
 
@@ -100,19 +101,25 @@ def _facts(cargo: Row, reference: Reference) -> list[tuple[str, str]]:
     providers = [f"{role.replace('_', ' ')} {cargo[role]}" for role in PROVIDER_ROLES if cargo[role]]
     if providers:
         facts.append(("providers", ", ".join(providers)))
-    note = _evidence_note(cargo["shipment_id"], reference)
+    note = _evidence_note(cargo, reference)
     return [*facts, ("note", note)] if note else facts
 
 
-def _evidence_note(shipment_id: str, reference: Reference) -> str | None:
+def _evidence_note(cargo: Row, reference: Reference) -> str | None:
     for frame, key in (
         (reference.japan_crude_from_russia, "figure_id"),
         (reference.enforcement_cases, "case_id"),
     ):
-        notes = frame.filter(pl.col(key) == shipment_id)["note"]
+        notes = frame.filter(pl.col(key) == cargo["shipment_id"])["note"]
         if notes.len():
             return notes.item()
-    return None
+    if cargo["evidence_source"] not in FLOW_IDS:
+        return None
+    note = "A customs line of a month: the month of clearance is taken for loading and discharge (J-28)."
+    if tells_mode(cargo["shipment_id"]):
+        return note
+    way = f"from Russia to {cargo['destination_country']} it comes by {cargo['transport_mode']} only"
+    return f"{note} The line does not tell how the oil came; {way}."
 
 
 def _cases(cargo: pl.DataFrame, book: Rulebook, regimes: Sequence[str] | None) -> list["_Case"]:

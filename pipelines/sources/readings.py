@@ -16,15 +16,15 @@ from pathlib import Path
 
 import polars as pl
 
-PACKAGE = Path(__file__).parents[1]
+from pipelines.settings import REPOSITORY
 
 
 @cache
 def _code() -> str:
-    """A hash of the code that readings follow from: the readers and the contracts."""
+    """A hash of what readings follow from: the readers, the contracts, and the reference tables that readers use."""
     digest = hashlib.sha256()
-    for folder in ("contracts", "sources"):
-        for file in sorted((PACKAGE / folder).rglob("*.py")):
+    for folder, files in (("pipelines/contracts", "*.py"), ("pipelines/sources", "*.py"), ("data/reference", "*.csv")):
+        for file in sorted((REPOSITORY / folder).rglob(files)):
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -27,6 +27,7 @@ class Reference:
     incoterms: pl.DataFrame
     units: pl.DataFrame
     ports: pl.DataFrame
+    importers: pl.DataFrame
     figure_sources: pl.DataFrame
     exchange_rates_daily: pl.DataFrame
     exchange_rates_monthly: pl.DataFrame

@@ -196,7 +196,8 @@ def fetch(
                 )
             return
         secret = {source.key.parameter: key}
-    with Client(source.pause_s, mirror) as client:
+    # A mirror is a machine of one's own; the pause is for the publisher's.
+    with Client(0.0 if mirror else source.pause_s, mirror) as client:
         done = -1
         while waiting:
             done += 1

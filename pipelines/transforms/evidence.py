@@ -10,9 +10,63 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.reference import PriceReference
 from pipelines.contracts.rules import PROVIDER_ROLES
-from pipelines.transforms.prices import priced, with_names
+from pipelines.transforms.customs import flow_mode
+from pipelines.transforms.prices import net_usd, priced, with_names
 
 CIF = "CIF"
+_TEXT, _FIGURE, _DAY = pl.lit(None, pl.String), pl.lit(None, pl.Float64), pl.lit(None, pl.Date)
+
+
+def line_flows(lines: pl.LazyFrame, importers: pl.DataFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Customs lines that become flows (`CUSTOMS_LINES` with a shipment_id) as cargoes.
+
+    The month of a line is that of clearance, and is taken for loading and discharge alike (J-28). The price is the
+    unit value less the freight that it may contain; the density is that of no grade, so it has the range of all.
+    """
+    days = pl.col("month").add("-01").str.to_date()
+    arrival = importers.lazy().select("oil_arrives_by", importer_country="country")
+    flows = (
+        lines.filter(pl.col("shipment_id").is_not_null())
+        .join(arrival, on="importer_country", how="left")
+        .select(
+            "shipment_id",
+            "hs_code",
+            "origin_country",
+            "quantity",
+            "quantity_unit",
+            "currency",
+            evidence_kind=pl.lit("customs_flow"),
+            evidence_source="data_set",
+            contract_date=_DAY,
+            loading_first=days,
+            loading_last=days.dt.month_end(),
+            discharge_first=days,
+            discharge_last=days.dt.month_end(),
+            grade=_TEXT,
+            origin_project=_TEXT,
+            loading_port=_TEXT,
+            discharge_port=_TEXT,
+            destination_country="importer_country",
+            transport_mode=flow_mode(),
+            vessel_imo=_TEXT,
+            vessel_name=_TEXT,
+            nexus=_TEXT,
+            **dict.fromkeys(PROVIDER_ROLES, _TEXT),
+            # A value of zero is one that was not reported.
+            value=pl.when(pl.col("value") > 0).then("value"),
+            incoterm="valuation",
+            **dict.fromkeys(("freight_cost", "insurance_cost", "other_cost"), _FIGURE),
+        )
+    )
+    return (
+        priced(flows, reference)
+        .with_columns(price_usd_per_bbl=net_usd() / pl.col("quantity_bbl"), price_basis=_unit_value())
+        .select(CARGOES.polars_schema().names())
+    )
+
+
+def _unit_value() -> pl.Expr:
+    return pl.when(pl.col("price_basis").is_not_null()).then(pl.lit("customs_unit_value"))
 
 
 def customs_flows(figures: pl.LazyFrame, destination_country: str, reference: PriceReference) -> pl.LazyFrame:
@@ -56,7 +110,6 @@ def customs_flows(figures: pl.LazyFrame, destination_country: str, reference: Pr
     published = flows.select("shipment_id", published_usd_per_unit=pl.col("value_usd") / pl.col("quantity"))
     cargoes = priced(flows, reference).join(published, on="shipment_id", how="left")
     per_bbl = pl.col("published_usd_per_unit") / pl.col("bbl_per_unit")
-    is_priced = pl.col("price_basis").is_not_null()
     low, high = pl.col("price_low_usd_per_bbl"), pl.col("price_high_usd_per_bbl")
     return (
         cargoes.with_columns(
@@ -66,7 +119,7 @@ def customs_flows(figures: pl.LazyFrame, destination_country: str, reference: Pr
             # The unit value itself, costs included: the most the oil can have cost, and what was published.
             price_usd_per_bbl=high,
             price_high_usd_per_bbl=pl.max_horizontal(high, per_bbl),
-            price_basis=pl.when(is_priced).then(pl.lit("customs_unit_value")),
+            price_basis=_unit_value(),
         )
         .drop("published_usd_per_unit")
         .select(CARGOES.polars_schema().names())

@@ -45,7 +45,7 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
     named = with_names(cargoes, reference.grades)
-    converted = _with_rate(_with_barrels(named, reference), reference)
+    converted = _with_rate(with_barrels(named, reference), reference)
     return _with_price(_with_costs(converted, reference)).select(CARGOES.polars_schema().names())
 
 
@@ -69,8 +69,11 @@ def bbl_per_t_of_crude(units: pl.DataFrame) -> pl.Expr:
     return pl.lit(bbl_per_m3) / pl.col("density_t_per_m3")
 
 
-def _with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
-    """Adds bbl_per_unit_low, bbl_per_unit, bbl_per_unit_high, bbl_basis, quantity_bbl."""
+def with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds bbl_per_unit_low, bbl_per_unit, bbl_per_unit_high, bbl_basis, quantity_bbl (J-15).
+
+    cargoes: hs_code, grade_key, quantity, quantity_unit. Null where the unit or the heading has no factor.
+    """
     spread = pl.col("range_pct").fill_null(0.0) / 100
     factors = reference.grades.with_columns(
         factor=pl.coalesce("bbl_per_t", bbl_per_t_of_crude(reference.units)),

@@ -38,6 +38,8 @@ COLUMNS = {
     " list_reference source note",
     "reference/grades": "grade aliases kind origin_note density_t_per_m3 bbl_per_t range_pct hs_prefixes confidence"
     " source note",
+    "reference/importers": "country country_name comtrade_code energy_code customs_data_set is_asked_of_comtrade"
+    " oil_arrives_by source note",
     "reference/incoterms": "incoterm contains_freight contains_insurance note",
     "reference/ports": "port_id un_locode port_name other_name country latitude_deg longitude_deg has_oil_terminal"
     " source note",
@@ -54,6 +56,7 @@ KEYS = {
     "figures/freight_points": ("point_id",),
     "figures/listed_vessels": ("vessel_imo", "authority", "known_listed_on"),
     "reference/grades": ("grade",),
+    "reference/importers": ("country",),
     "reference/incoterms": ("incoterm",),
     "reference/ports": ("port_id",),
     "reference/units": ("unit",),

@@ -135,3 +135,15 @@ def test_windows_of_months_are_left_out(
         assert (compared, differing.height) == (11 * found, found)
     compared, differing = disagreements(declared.clear(), verdicts.clear(), book, reference, "seed")
     assert (compared, differing.height) == (0, 0)
+
+
+def test_every_kind_of_evidence_has_a_sample_of_its_own(
+    declared: pl.DataFrame, book: Rulebook, reference: Reference
+) -> None:
+    # So many customs flows that a sample over all would hardly ever hold one of the three declared cargoes.
+    flow = declared.head(1).with_columns(evidence_kind=pl.lit("customs_flow"))
+    flows = pl.concat(flow.with_columns(shipment_id=pl.lit(f"F{n}")) for n in range(SAMPLE_CARGOES + 50))
+    evidence = pl.concat([declared, flows])
+    judged = judge(evidence.lazy(), book).collect()
+    compared, _ = disagreements(evidence, judged, book, reference, "seed")
+    assert compared == SAMPLE_CARGOES + 1 + 1 + 9

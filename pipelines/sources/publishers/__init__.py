@@ -13,9 +13,12 @@ import polars as pl
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
 from pipelines.sources.publishers import (
+    comtrade,
     consultant,
     ecb,
     eia,
+    eurostat_comext,
+    eurostat_energy,
     fed,
     fred,
     ofac,
@@ -33,6 +36,9 @@ SOURCES: tuple[Source, ...] = (
     fed.SOURCE,
     consultant.SOURCE,
     world_bank.SOURCE,
+    eurostat_energy.SOURCE,
+    eurostat_comext.SOURCE,
+    comtrade.SOURCE,
     ofac.SOURCE,
     uk_sanctions.SOURCE,
     world_port_index.SOURCE,
