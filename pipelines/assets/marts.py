@@ -1,6 +1,6 @@
 """The marts written in SQL.
 
-Here: an asset for each file of `sql/marts`; what it reads is read off the SQL.
+Here: an asset for each mart of `sql/marts`; what it reads is read off the SQL.
 Add here: nothing; add `sql/marts/<name>.sql` and its contract in `pipelines.contracts.marts`.
 Keep out: the SQL.
 """
@@ -24,19 +24,23 @@ _NAME = re.compile(r"\b(?:reference|staging|marts|quality)\.\w+")
 
 
 def build_assets(stored: Sequence[Table]) -> list[dg.AssetsDefinition]:
-    """One asset per mart; `stored` are the tables that marts may read."""
-    return [_mart(mart, [*stored, *SQL_MARTS]) for mart in SQL_MARTS]
+    """One asset per mart, all computed in one step: opening DuckDB takes longer than most of them.
 
-
-def _mart(mart: Table, tables: Sequence[Table]) -> dg.AssetsDefinition:
-    sql = mart_sql(mart.name)
-    named = set(_NAME.findall(sql))
-    reads = [table for table in tables if f"{table.schema}.{table.name}" in named]
+    stored: the tables that marts may read beside each other.
+    """
+    queries = {mart: mart_sql(mart.name) for mart in SQL_MARTS}
+    reads = {mart: _tables_in(sql, [*stored, *SQL_MARTS]) for mart, sql in queries.items()}
+    outside = {table for tables in reads.values() for table in tables if table not in queries}
 
     def compute(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
-        return {mart.name: duck.select(sql, reads, store)}
+        return {mart.name: frame for mart, frame in duck.select(queries, outside, store).items()}
 
-    return table_assets(compute, [mart], name=mart.name, reads=reads, kind="duckdb")
+    return [table_assets(compute, SQL_MARTS, name="sql_marts", reads=reads, kind="duckdb")]
+
+
+def _tables_in(sql: str, tables: Sequence[Table]) -> list[Table]:
+    named = set(_NAME.findall(sql))
+    return [table for table in tables if f"{table.schema}.{table.name}" in named]
 
 
 def mart_sql(name: str, folder: Path = MARTS_FOLDER) -> str:

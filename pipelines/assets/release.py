@@ -8,6 +8,7 @@ Keep out: how the file is built and replaced (`pipelines.warehouse.publish`).
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +17,7 @@ import polars as pl
 import pipelines
 from pipelines.assets.table_asset import asset_key, check_results_file
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.macros import MACROS
 from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
@@ -44,8 +46,7 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
         release = _release(context.run.run_id, settings, store)
         store.write(CHECK_RESULTS, results)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))
-        macros = [file.read_text(encoding="utf-8") for file in sorted(MACROS_FOLDER.glob("*.sql"))]
-        rows = publish.publish(settings, [*tables, CHECK_RESULTS, RELEASES], macros, release)
+        rows = publish.publish(settings, [*tables, CHECK_RESULTS, RELEASES], macro_statements(), release)
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(settings.warehouse_file),
@@ -56,6 +57,15 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
         )
 
     return [warehouse]
+
+
+def macro_statements(folder: Path = MACROS_FOLDER) -> list[str]:
+    """The statements that make the macros and say what they are for."""
+    return [
+        statement
+        for macro in MACROS
+        for statement in ((folder / f"{macro.name}.sql").read_text(encoding="utf-8"), macro.duckdb_comment())
+    ]
 
 
 def _release(run_id: str, settings: Settings, store: Store) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from pipelines.checks.conservation import not_conserved
 from pipelines.contracts.quality import CHECK_RESULTS
 from pipelines.contracts.table import Column, ContractError, Table
 from pipelines.settings import Settings
@@ -19,6 +20,7 @@ from pipelines.warehouse.store import Store
 
 SAMPLE_ROWS = 10
 CONTRACT_CHECK = "keeps_contract"
+CONSERVATION_CHECK = "adds_up"
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,41 @@ def contract_check(table: Table) -> TableCheck:
     )
 
 
+def conservation_checks(table: Table) -> list[TableCheck]:
+    """For a table of sums: that they are those of the cargoes. None for other tables."""
+    conserved = table.conserved
+    if conserved is None:
+        return []
+
+    def look(frame: pl.DataFrame, store: Store) -> Finding:
+        compared, differing = not_conserved(conserved, frame, [store.scan(source) for source in conserved.sources])
+        return Finding(compared, differing.height, differing)
+
+    return [
+        TableCheck(
+            CONSERVATION_CHECK,
+            f"{', '.join(measure.name for measure in conserved.measures)} add up to those of "
+            f"{' and '.join(f'{source.schema}.{source.name}' for source in conserved.sources)} ({conserved.rows}).",
+            look,
+        )
+    ]
+
+
 def table_assets(
     compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame]],
     tables: Mapping[Table, Sequence[TableCheck]] | Iterable[Table],
     *,
     name: str,
-    reads: Iterable[Table] = (),
+    reads: Mapping[Table, Iterable[Table]] | Iterable[Table] = (),
     kind: str = "polars",
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
     compute: settings and store to a frame per table name. tables: the tables, with checks beside the contract.
+    reads: what the tables are made of, for each of them or for all.
     """
     checks = {
-        table: [contract_check(table), *more]
+        table: [contract_check(table), *conservation_checks(table), *more]
         for table, more in (tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables))
     }
 
@@ -79,9 +102,9 @@ def table_assets(
         specs=[
             dg.AssetSpec(
                 asset_key(table),
-                deps=[asset_key(read) for read in reads],
+                deps=[asset_key(read) for read in (reads[table] if isinstance(reads, Mapping) else reads)],
                 group_name=table.schema,
-                description=f"{table.grain[0].upper()}{table.grain[1:]}.",
+                description=table.meaning,
                 kinds={kind},
                 metadata={
                     "dagster/column_schema": column_schema(table),
@@ -134,7 +157,7 @@ def column_schema(table: Table) -> dg.TableSchema:
             dg.TableColumn(
                 column.name,
                 type=str(column.dtype),
-                description=column.meaning + (f" [{column.unit}]" if column.unit else ""),
+                description=column.described,
                 constraints=dg.TableColumnConstraints(
                     nullable=not column.required, unique=table.key == (column.name,), other=_limits(column)
                 ),

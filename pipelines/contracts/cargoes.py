@@ -36,7 +36,8 @@ _QUANTITY = Column("quantity_bbl", pl.Float64(), "quantity, barrels of 42 US gal
 CARGOES = Table(
     schema="staging",
     name="cargoes",
-    grain="one row per cargo or customs flow, priced as far as the evidence allows",
+    grain="one row per cargo or customs flow, priced as far as the evidence allows; "
+    "kinds of evidence may describe the same oil, so add up only within one",
     key=("shipment_id",),
     columns=(
         _SHIPMENT_ID,
@@ -105,7 +106,7 @@ CARGOES = Table(
 VERDICTS = Table(
     schema="marts",
     name="shipment_verdicts",
-    grain="one row per shipment and regime in its nexus",
+    grain="one row per shipment and regime in its nexus, so add up only within one regime",
     key=("shipment_id", "regime"),
     columns=(
         _SHIPMENT_ID,

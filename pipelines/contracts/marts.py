@@ -1,6 +1,7 @@
 """Contracts of the marts: what people query.
 
-Here: one `Table` for each file in `sql/marts`, and marts made in Python; judged cargoes: `pipelines.contracts.cargoes`.
+Here: marts without sums, and the list of all marts in SQL; sums: `pipelines.contracts.sums`; judged cargoes:
+`pipelines.contracts.cargoes`.
 Add here: a mart, together with `sql/marts/<name>.sql`; nothing else needs to know of it.
 Keep out: the SQL.
 """
@@ -8,50 +9,23 @@ Keep out: the SQL.
 import polars as pl
 
 from pipelines.contracts.reference import LISTED_VESSELS
-from pipelines.contracts.rules import CONFIDENCE, EXEMPTIONS
+from pipelines.contracts.rules import CONFIDENCE, EXEMPTIONS, PRICE_CAPS
+from pipelines.contracts.sums import (
+    EXEMPTION_USAGE,
+    JAPAN_IMPORTS,
+    JUDGED_CARGOES,
+    PRICE_AGAINST_CAP,
+    PROVIDER_EXPOSURE,
+    TRANSITIONS_USED,
+    UNKNOWNS,
+    VERDICT_COUNTS,
+    VESSEL_EXPOSURE,
+)
 from pipelines.contracts.table import Column, Table
 
 _REGIME = Column("regime", pl.String(), "regime code", required=True)
 _CAP = Column("cap_usd_per_bbl", pl.Float64(), "cap in force on the level date", unit="USD/bbl")
 _VERDICT = Column("verdict", pl.String(), "the verdict; several are separated by commas", required=True)
-_RULE = Column("rule_id", pl.String(), "licence, derogation, wind-down or transition that decided")
-_INSTRUMENT = Column("instrument", pl.String(), "its instrument")
-
-JAPAN_IMPORTS = Table(
-    schema="marts",
-    name="japan_imports",
-    grain="one row per cargo from Russia to Japan and regime; customs splits a cargo over months",
-    key=("loading_date", "vessel_name", "regime"),
-    columns=(
-        Column("loading_date", pl.Date(), "bill-of-lading day of the cargo"),
-        Column("vessel_name", pl.String(), "vessel"),
-        Column("customs_months", pl.String(), "months in which customs cleared the cargo", required=True),
-        Column("grade", pl.String(), "grade"),
-        _REGIME,
-        Column("quantity_bbl", pl.Float64(), "barrels cleared", unit="bbl", required=True),
-        Column("priced_bbl", pl.Float64(), "barrels with a published value", unit="bbl", required=True),
-        Column(
-            "unit_value_usd_per_bbl",
-            pl.Float64(),
-            "customs value per barrel, CIF: freight and insurance included",
-            unit="USD/bbl",
-        ),
-        Column("price_low_usd_per_bbl", pl.Float64(), "least the oil itself can have cost", unit="USD/bbl"),
-        Column("price_high_usd_per_bbl", pl.Float64(), "most the oil itself can have cost", unit="USD/bbl"),
-        _CAP,
-        _VERDICT,
-        _RULE,
-        Column("licence", pl.String(), "its short name"),
-        _INSTRUMENT,
-        Column(
-            "excess_value_usd",
-            pl.Float64(),
-            "money above the cap at the customs value, 0 at or below it; empty: not told",
-            unit="USD",
-        ),
-        Column("confidence", pl.String(), "weakest confidence", required=True),
-    ),
-)
 
 ENFORCEMENT_VERDICTS = Table(
     schema="marts",
@@ -75,37 +49,29 @@ ENFORCEMENT_VERDICTS = Table(
     ),
 )
 
-EXEMPTION_USAGE = Table(
+CAP_CALENDAR = Table(
     schema="marts",
-    name="exemption_usage",
-    grain="one row per rule, regime, destination and loading month in which it let cargoes through",
-    key=("rule_id", "regime", "destination_country", "loading_month"),
+    name="cap_calendar",
+    grain="one row per regime, product class and level: when it held, by which instrument, and what replaced it",
+    key=("cap_id",),
     columns=(
-        _RULE,
-        Column("licence", pl.String(), "its short name"),
-        _INSTRUMENT,
         _REGIME,
-        Column("destination_country", pl.String(), "ISO 3166 alpha-2"),
-        Column("loading_month", pl.Date(), "first day of the loading month", required=True),
-        Column("cargoes", pl.Int64(), "cargoes", required=True),
-        Column("quantity_bbl", pl.Float64(), "barrels", unit="bbl"),
-        Column("above_cap_bbl", pl.Float64(), "barrels known to be sold above the cap", unit="bbl"),
-        Column("excess_value_usd", pl.Float64(), "money above the cap", unit="USD"),
-    ),
-)
-
-VERDICT_COUNTS = Table(
-    schema="marts",
-    name="verdict_counts",
-    grain="one row per kind of evidence, regime and verdict",
-    key=("evidence_kind", "regime", "verdict"),
-    columns=(
-        Column("evidence_kind", pl.String(), "what the cargoes rest on", required=True),
-        _REGIME,
-        _VERDICT,
-        Column("cargoes", pl.Int64(), "cargoes", required=True),
-        Column("quantity_bbl", pl.Float64(), "barrels", unit="bbl"),
-        Column("excess_value_usd", pl.Float64(), "money above the cap", unit="USD"),
+        PRICE_CAPS.column("product_class"),
+        Column("cap_id", pl.String(), "row of reference.price_caps", required=True),
+        PRICE_CAPS.column("cap_usd_per_bbl"),
+        Column("first_day", pl.Date(), "first day of the level", required=True),
+        Column("last_day", pl.Date(), "last day of the level, itself included; empty: no end is known"),
+        PRICE_CAPS.column("certain_from"),
+        PRICE_CAPS.column("start_doubt"),
+        PRICE_CAPS.column("verified_to"),
+        PRICE_CAPS.column("review_due_on"),
+        PRICE_CAPS.column("published_on"),
+        PRICE_CAPS.column("instrument"),
+        PRICE_CAPS.column("confidence"),
+        Column("replaces_cap_id", pl.String(), "the level before; empty: the first one"),
+        Column("step_usd_per_bbl", pl.Float64(), "this level minus the one before", unit="USD/bbl"),
+        Column("replaced_by_cap_id", pl.String(), "the level after; empty: none is known"),
+        Column("replaced_by_usd_per_bbl", pl.Float64(), "that level", unit="USD/bbl"),
     ),
 )
 
@@ -205,8 +171,6 @@ CUSTOMS_RECONCILIATION = Table(
     ),
 )
 
-SQL_MARTS = (JAPAN_IMPORTS, ENFORCEMENT_VERDICTS, EXEMPTION_USAGE, VERDICT_COUNTS, CUSTOMS_RECONCILIATION)
-
 # Made by `pipelines.transforms.vessels`.
 LISTED_VESSEL_CARGOES = Table(
     schema="marts",
@@ -294,4 +258,20 @@ ATTESTATION_GAPS = Table(
             allowed=CONFIDENCE,
         ),
     ),
+)
+
+# In the order in which they are made: a mart reads those above it.
+SQL_MARTS = (
+    JUDGED_CARGOES,
+    JAPAN_IMPORTS,
+    ENFORCEMENT_VERDICTS,
+    EXEMPTION_USAGE,
+    TRANSITIONS_USED,
+    PRICE_AGAINST_CAP,
+    PROVIDER_EXPOSURE,
+    VESSEL_EXPOSURE,
+    UNKNOWNS,
+    CAP_CALENDAR,
+    VERDICT_COUNTS,
+    CUSTOMS_RECONCILIATION,
 )

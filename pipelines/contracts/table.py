@@ -1,11 +1,11 @@
 """What a table is: columns, types, units, meaning, keys and checks, said once.
 
-Here: `Column`, `FrameCheck`, `Table`, and what follows: Polars and pandera schema, DuckDB statements.
+Here: `Column`, `FrameCheck`, `Conserved`, `Table`, and what follows: Polars and pandera schema, DuckDB statements.
 Add here: a property that every table may have, with what follows from it in each derived form.
 Keep out: the tables themselves (one module per group beside this one), files, and Dagster.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -32,6 +32,11 @@ class Column:
     at_least: float | None = None  # value >= at_least
     pattern: str | None = None  # regular expression that the whole text matches
 
+    @property
+    def described(self) -> str:
+        """Meaning and unit."""
+        return self.meaning + (f" [{self.unit}]" if self.unit else "")
+
 
 @dataclass(frozen=True, eq=False)  # an expression has no plain equality
 class FrameCheck:
@@ -47,6 +52,41 @@ class FrameCheck:
     good: pl.Expr
 
 
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """A figure that is the same in a table of sums and in what it sums up.
+
+    here, there: aggregations of the rows of the table and of its source to one number; null: nothing is known.
+    """
+
+    name: str
+    here: pl.Expr
+    there: pl.Expr
+
+
+@dataclass(frozen=True, eq=False)
+class Conserved:
+    """What a table of sums adds up to: each measure of the rows of `sources` that are `where`.
+
+    sources: a table, and tables joined to it by their keys. rows: `where` in words. within: columns of table and
+    sources within which sums hold; over them nothing may be added, because their rows describe the same oil.
+    once_per: such a column of the table alone, with its values: the sources are summed up once for each.
+    """
+
+    sources: tuple["Table", ...]
+    within: tuple[str, ...]
+    measures: tuple[Measure, ...]
+    where: pl.Expr = field(default_factory=lambda: pl.lit(True))
+    rows: str = "all rows"
+    once_per: tuple[str, tuple[str, ...]] | None = None
+
+    @property
+    def caution(self) -> str:
+        """What must not be added up, in one sentence."""
+        *others, last = (*self.within, self.once_per[0]) if self.once_per else self.within
+        return f"Add up only within one {' and '.join(filter(None, [', '.join(others), last]))}."
+
+
 @dataclass(frozen=True)
 class Table:
     """A table: `schema` is reference, staging, marts, quality or input; `grain` reads "one row per ..."."""
@@ -57,6 +97,13 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
     checks: tuple[FrameCheck, ...] = ()
+    conserved: Conserved | None = None
+
+    @property
+    def meaning(self) -> str:
+        """What a row is, and what must not be added up."""
+        grain = f"{self.grain[0].upper()}{self.grain[1:]}."
+        return f"{grain} {self.conserved.caution}" if self.conserved else grain
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises `KeyError`."""
@@ -152,11 +199,10 @@ class Table:
         return f"CREATE TABLE {self._qualified} (\n" + ",\n".join(lines) + "\n)"
 
     def duckdb_comments(self) -> list[str]:
-        """The COMMENT ON statements: grain and key on the table, meaning and unit on each column."""
-        key = f" (key: {', '.join(self.key)})" if self.key else ""
-        return [f"COMMENT ON TABLE {self._qualified} IS {_literal(self.grain + key)}"] + [
-            f"COMMENT ON COLUMN {self._qualified}.{_identifier(column.name)} IS "
-            + _literal(column.meaning + (f" [{column.unit}]" if column.unit else ""))
+        """The COMMENT ON statements: meaning and key on the table, meaning and unit on each column."""
+        key = f" Key: {', '.join(self.key)}." if self.key else ""
+        return [f"COMMENT ON TABLE {self._qualified} IS {sql_literal(self.meaning + key)}"] + [
+            f"COMMENT ON COLUMN {self._qualified}.{_identifier(column.name)} IS " + sql_literal(column.described)
             for column in self.columns
         ]
 
@@ -211,7 +257,7 @@ def _duckdb_constraints(column: Column) -> str:
     if column.at_least is not None:
         constraints += f" CHECK ({name} >= {column.at_least})"
     if column.allowed is not None:
-        constraints += f" CHECK ({name} IN ({', '.join(map(_literal, column.allowed))}))"
+        constraints += f" CHECK ({name} IN ({', '.join(map(sql_literal, column.allowed))}))"
     return constraints
 
 
@@ -219,5 +265,6 @@ def _identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _literal(text: str) -> str:
+def sql_literal(text: str) -> str:
+    """The text as a literal of SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -6,7 +6,7 @@ Keep out: SQL that answers a question (`sql/`) and the publishing of the file (p
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,15 +85,22 @@ def published(file: Path, table: Table, files: Sequence[str] | None = None) -> p
         return None
 
 
-def select(sql: str, tables: Iterable[Table], store: Store) -> pl.DataFrame:
-    """The result of a query over stored tables, named as in the warehouse (`marts.shipment_verdicts`)."""
+def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) -> dict[Table, pl.DataFrame]:
+    """The results of queries over stored tables, named as in the warehouse (`marts.shipment_verdicts`).
+
+    A query may also read the tables of those before it.
+    """
+    results = {}
     with memory() as connection:
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
             path = _parquet_name(store.path(table)).replace("'", "''")
             connection.execute(f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')")
-        return query(connection, sql)
+        for table, sql in queries.items():
+            connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
+            results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
+    return results
 
 
 def _parquet_name(path: Path) -> str:

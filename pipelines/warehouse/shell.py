@@ -28,27 +28,36 @@ def run_one(warehouse: Path, query: str) -> None:
 
 
 def interactive(warehouse: Path) -> None:
-    """Reads statements that end in a semicolon until end of input or `.quit`."""
+    """Reads statements that end in a semicolon, or with the input, until end of input or `.quit`."""
     with suppress(ImportError):  # line editing, where the platform has it
         import readline  # noqa: F401
-    print("Plimsoll warehouse, read-only. End a query with ';'. Tables: SHOW ALL TABLES;  Leave: .quit")
+    is_typed = sys.stdin.isatty()
+    if is_typed:
+        print("Plimsoll warehouse, read-only. End a query with ';'. Tables: SHOW ALL TABLES;  Leave: .quit")
     with duck.read_only(warehouse) as connection:
         lines: list[str] = []
         while True:
             try:
-                line = input("   ...> " if lines else "plimsoll> ")
-            except (EOFError, KeyboardInterrupt):
-                print()
+                line = input(("   ...> " if lines else "plimsoll> ") if is_typed else "")
+            except (EOFError, KeyboardInterrupt) as end:
+                if is_typed:
+                    print()
+                elif lines and isinstance(end, EOFError):
+                    _try(connection, lines)
                 return
             if line.strip() in {".quit", ".exit"}:
                 return
             lines.append(line)
             if line.rstrip().endswith(";"):
-                try:
-                    _show(connection, "\n".join(lines))
-                except SqlError as error:
-                    print(error, file=sys.stderr)
+                _try(connection, lines)
                 lines = []
+
+
+def _try(connection: duckdb.DuckDBPyConnection, lines: list[str]) -> None:
+    try:
+        _show(connection, "\n".join(lines))
+    except SqlError as error:
+        print(error, file=sys.stderr)
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str) -> None:

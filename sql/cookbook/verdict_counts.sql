@@ -1,4 +1,4 @@
--- How many cargoes got which verdict, and on what evidence?
+-- How many verdicts of which kind were given, and on what evidence?
 SELECT evidence_kind, verdict, sum(cargoes)::BIGINT AS cargo_verdicts
 FROM marts.verdict_counts
 GROUP BY ALL

@@ -7,7 +7,7 @@ SELECT
     cap_usd_per_bbl AS cap,
     verdict,
     coalesce(licence || ' (' || rule_id || ')', '') AS let_through_by,
-    CASE WHEN verdict <> 'out_of_scope' THEN round(excess_value_usd)::BIGINT END AS usd_above_cap,
+    CASE WHEN verdict <> 'out_of_scope' THEN round(excess_at_customs_value_usd)::BIGINT END AS usd_above_cap,
     confidence
 FROM marts.japan_imports
 WHERE loading_date >= (SELECT min(valid_from) - 30 FROM reference.price_caps)

@@ -10,7 +10,10 @@ SELECT
     v.regime,
     v.cap_usd_per_bbl,
     v.verdict,
-    greatest(e.price_low_usd_per_bbl - v.cap_usd_per_bbl, 0) AS excess_at_least_usd_per_bbl,
+    CASE
+        WHEN e.price_low_usd_per_bbl > v.cap_usd_per_bbl THEN e.price_low_usd_per_bbl - v.cap_usd_per_bbl
+        WHEN e.price_low_usd_per_bbl <= v.cap_usd_per_bbl THEN 0
+    END AS excess_at_least_usd_per_bbl,
     v.reason,
     v.confidence
 FROM staging.enforcement_cases e

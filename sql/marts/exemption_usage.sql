@@ -1,22 +1,26 @@
--- Which rule let how much oil through, for whom, and how much money above the cap?
-WITH rules AS (
-    SELECT id, licence, instrument FROM reference.exemptions
-    UNION ALL
-    SELECT id, NULL, instrument FROM reference.transitions
-)
+-- Which licence let how much oil through, for whom, at what price, and how much money above the cap?
 SELECT
-    coalesce(v.exemption_id, v.transition_id) AS rule_id,
-    r.licence,
-    r.instrument,
-    v.regime,
-    c.destination_country,
-    date_trunc('month', c.loading_first)::DATE AS loading_month,
+    j.evidence_kind,
+    j.regime,
+    j.exemption_id AS rule_id,
+    e.licence,
+    e.instrument,
+    e.kind,
+    j.destination_country,
+    j.loading_month,
+    j.cap_usd_per_bbl,
     count(*) AS cargoes,
-    sum(v.quantity_bbl) AS quantity_bbl,
-    sum(v.quantity_bbl) FILTER (v.is_above_cap) AS above_cap_bbl,
-    sum(v.excess_value_usd) AS excess_value_usd
-FROM marts.shipment_verdicts v
-JOIN staging.cargoes c USING (shipment_id)
-JOIN rules r ON r.id = coalesce(v.exemption_id, v.transition_id)
+    count(*) FILTER (j.quantity_bbl IS NULL) AS unmeasured_cargoes,
+    count(*) FILTER (j.is_above_cap) AS above_cap_cargoes,
+    sum(j.quantity_bbl) AS quantity_bbl,
+    sum(j.priced_bbl) AS priced_bbl,
+    sum(j.value_usd) AS value_usd,
+    sum(j.value_usd) / sum(j.priced_bbl) AS mean_price_usd_per_bbl,
+    sum(j.compared_bbl) AS compared_bbl,
+    sum(j.above_cap_bbl) AS above_cap_bbl,
+    sum(j.excess_value_usd) AS excess_value_usd,
+    sum(j.excess_at_most_usd) AS excess_at_most_usd
+FROM marts.judged_cargoes j
+JOIN reference.exemptions e ON e.id = j.exemption_id
 GROUP BY ALL
-ORDER BY loading_month, rule_id, c.destination_country
+ORDER BY j.loading_month, rule_id, j.destination_country

@@ -4,30 +4,38 @@ WITH rules AS (
     SELECT id, licence, instrument FROM reference.exemptions
     UNION ALL
     SELECT id, NULL, instrument FROM reference.transitions
+),
+cleared AS (
+    SELECT
+        j.loading_first AS loading_date,
+        j.vessel_name,
+        string_agg(DISTINCT strftime(f.period_first, '%Y-%m'), ', ' ORDER BY strftime(f.period_first, '%Y-%m'))
+            AS customs_months,
+        min(j.grade) AS grade,
+        j.regime,
+        sum(j.quantity_bbl) AS quantity_bbl,
+        sum(j.priced_bbl) AS priced_bbl,
+        sum(j.value_usd) AS value_usd,
+        sum(j.value_usd) / sum(j.priced_bbl) AS unit_value_usd_per_bbl,
+        min(j.price_low_usd_per_bbl) AS price_low_usd_per_bbl,
+        max(j.price_high_usd_per_bbl) AS price_high_usd_per_bbl,
+        min(j.cap_usd_per_bbl) AS cap_usd_per_bbl,
+        string_agg(DISTINCT j.verdict, ', ' ORDER BY j.verdict) AS verdict,
+        string_agg(
+            DISTINCT coalesce(j.exemption_id, j.transition_id), ', ' ORDER BY coalesce(j.exemption_id, j.transition_id)
+        ) AS rule_id,
+        string_agg(DISTINCT r.licence, ', ' ORDER BY r.licence) AS licence,
+        string_agg(DISTINCT r.instrument, '; ' ORDER BY r.instrument) AS instrument,
+        sum((j.price_usd_per_bbl - j.cap_usd_per_bbl) * j.quantity_bbl) AS above_cap_usd,
+        CASE max(CASE j.confidence WHEN 'verified' THEN 0 WHEN 'unverified' THEN 1 ELSE 2 END)
+            WHEN 0 THEN 'verified' WHEN 1 THEN 'unverified' ELSE 'conflict' END AS confidence
+    FROM marts.judged_cargoes j
+    JOIN staging.japan_crude_from_russia f ON f.figure_id = j.shipment_id
+    LEFT JOIN rules r ON r.id = coalesce(j.exemption_id, j.transition_id)
+    GROUP BY ALL
 )
 SELECT
-    c.loading_first AS loading_date,
-    c.vessel_name,
-    string_agg(DISTINCT strftime(f.period_first, '%Y-%m'), ', ' ORDER BY strftime(f.period_first, '%Y-%m')) AS customs_months,
-    min(c.grade) AS grade,
-    v.regime,
-    sum(v.quantity_bbl) AS quantity_bbl,
-    coalesce(sum(v.quantity_bbl) FILTER (v.price_usd_per_bbl IS NOT NULL), 0) AS priced_bbl,
-    sum(v.price_usd_per_bbl * v.quantity_bbl) / sum(v.quantity_bbl) FILTER (v.price_usd_per_bbl IS NOT NULL)
-        AS unit_value_usd_per_bbl,
-    min(v.price_low_usd_per_bbl) AS price_low_usd_per_bbl,
-    max(v.price_high_usd_per_bbl) AS price_high_usd_per_bbl,
-    min(v.cap_usd_per_bbl) AS cap_usd_per_bbl,
-    string_agg(DISTINCT v.verdict, ', ' ORDER BY v.verdict) AS verdict,
-    string_agg(DISTINCT coalesce(v.exemption_id, v.transition_id), ', ') AS rule_id,
-    string_agg(DISTINCT r.licence, ', ') AS licence,
-    string_agg(DISTINCT r.instrument, '; ') AS instrument,
-    greatest(sum((v.price_usd_per_bbl - v.cap_usd_per_bbl) * v.quantity_bbl), 0) AS excess_value_usd,
-    CASE max(CASE v.confidence WHEN 'verified' THEN 0 WHEN 'unverified' THEN 1 ELSE 2 END)
-        WHEN 0 THEN 'verified' WHEN 1 THEN 'unverified' ELSE 'conflict' END AS confidence
-FROM marts.shipment_verdicts v
-JOIN staging.cargoes c USING (shipment_id)
-JOIN staging.japan_crude_from_russia f ON f.figure_id = c.shipment_id
-LEFT JOIN rules r ON r.id = coalesce(v.exemption_id, v.transition_id)
-GROUP BY ALL
-ORDER BY c.loading_first, v.regime
+    * EXCLUDE (above_cap_usd),
+    CASE WHEN above_cap_usd > 0 THEN above_cap_usd WHEN above_cap_usd <= 0 THEN 0 END AS excess_at_customs_value_usd
+FROM cleared
+ORDER BY loading_date, regime

@@ -1,23 +1,29 @@
 """The command line as a person runs it, and one night that the tests of this folder share.
 
-Here: running `plimsoll` in a process of its own, the shared night and its input files.
+Here: running `plimsoll` in a process of its own, the shared night and its input files, and a night on cargoes
+whose marts can be worked out by hand.
 Add here: a fixture that both modules of this folder need.
 Keep out: expectations, except that no command ever shows a traceback.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
 from pipelines.cli import main
+from pipelines.definitions import NIGHTLY, build_defs
+from pipelines.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
+WORKED = Path(__file__).with_name("worked")
 COLUMNS = (
     "shipment_id,contract_date,loading_date,discharge_date,hs_code,grade,origin_country,origin_project,"
     "destination_country,transport_mode,quantity,quantity_unit,value,currency,incoterm,nexus"
@@ -124,4 +130,25 @@ def query(night: Night) -> Iterator[Query]:
     assert night.said.code == 0, night.said.err
     connection = duckdb.connect(str(night.warehouse), read_only=True)
     yield lambda sql: connection.execute(sql).fetchall()
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def worked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home after a night on the shipped data and on the cargoes of the folder `worked`."""
+    settings = Settings(home=tmp_path_factory.mktemp("worked"))
+    for folder in (settings.shipments_folder, settings.attestations_folder):
+        folder.mkdir(parents=True)
+    shutil.copy(WORKED / "shipments.csv", settings.shipments_folder)
+    shutil.copy(WORKED / "attestations.csv", settings.attestations_folder)
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert build_defs(settings).resolve_job_def(NIGHTLY).execute_in_process(instance=instance).success
+    return settings.home
+
+
+@pytest.fixture(scope="session")
+def worked(worked_home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file of that night, opened as anyone opens it who has nothing else."""
+    connection = duckdb.connect(str(Settings(home=worked_home).warehouse_file), read_only=True)
+    yield connection
     connection.close()

@@ -334,8 +334,15 @@ class TestSql:
         assert "three" not in done.out
         assert "SELEC" in done.err
 
+    def test_a_query_from_a_file(self, night: Night) -> None:
+        query = (REPOSITORY / "sql" / "cookbook" / "cap_history.sql").read_text(encoding="utf-8")
+        done = plimsoll("sql", home=night.home, typed=query)
+        assert done.code == 0
+        assert all(word in done.out for word in ("last_day", "44.1", "Implementing Regulation (EU) 2026/124"))
+        assert "plimsoll>" not in done.out
+
     def test_the_macro_of_the_caps(self, night: Night) -> None:
-        sql = "SELECT cap_id FROM marts.cap_on('EU', 'crude', DATE '2026-02-01')"
+        sql = "SELECT cap_id FROM cap_on('EU', 'crude', DATE '2026-02-01')"
         done = plimsoll("sql", sql, home=night.home)
         assert done.code == 0
         assert "EU-C3" in done.out

@@ -7,6 +7,7 @@ Keep out: what can be wrong inside one file (see `test_shipments_file`).
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,7 +126,8 @@ def test_tables_are_kept_in_folders_of_any_name(tmp_path: Path, name: str) -> No
     store = Store(tmp_path / name)
     store.write(INPUT_FILES, INPUT_FILES.empty())
     assert store.scan(INPUT_FILES).collect().height == 0
-    assert duck.select("SELECT * FROM quality.input_files", [INPUT_FILES], store).height == 0
+    mart = replace(INPUT_FILES, schema="marts")
+    assert duck.select({mart: "SELECT * FROM quality.input_files"}, [INPUT_FILES], store)[mart].height == 0
     file = tmp_path / name / "warehouse.duckdb"
     assert duck.build(file, [INPUT_FILES], [], store) == {"quality.input_files": 0}
     with duck.read_only(file) as connection:

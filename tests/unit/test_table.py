@@ -192,7 +192,7 @@ class TestDuckDB:
         assert comments["volume_bbl"] == "volume [bbl]"
         assert comments["unit"] == "unit the seller's invoice uses"
         assert warehouse.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'cargoes'").fetchall() == [
-            ("one row per owner's cargo (key: id)",)
+            ("One row per owner's cargo. Key: id.",)
         ]
 
     @pytest.mark.parametrize("bad", ["(NULL, 'bbl', 1)", "('A1', 'kg', 1)", "('A1', 'bbl', 0)"])
