@@ -186,6 +186,10 @@ the environment alone and appear in no log, file or page.
 """
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def sources_page(sources: Sequence[Source]) -> str:
     """Every data set of a publisher: what it gives, key, terms, tables, and the bands that its documents keep."""
     lines = [_SOURCES_INTRO]
