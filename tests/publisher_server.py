@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Asked:
 
 @dataclass
 class Publisher:
-    """replies: by path, the answers in turn; the last one is repeated. A path that is not there answers 404.
+    """replies: by path, the answers in turn; the last one is repeated. A path that is not there answers 404. A path
+    with a query (`/host/path?year=2026`) answers requests that have those parameters, before one with fewer.
 
     An answer with an `ETag` is left out (304) for a request that already has it.
     """
@@ -53,6 +54,16 @@ class Publisher:
             for reply in replies
         ]
 
+    def replies_to(self, asked: SplitResult) -> list[Reply]:
+        """The answers to a request that are left."""
+        has = set(parse_qsl(asked.query))
+        fitting = [
+            (len(parse_qsl(told.query)), replies)
+            for told, replies in ((urlsplit(path), replies) for path, replies in self.replies.items())
+            if told.path == asked.path and has.issuperset(parse_qsl(told.query))
+        ]
+        return max(fitting, key=lambda found: found[0], default=(0, [Reply(b"no such page", 404)]))[1]
+
 
 @contextmanager
 def publisher() -> Iterator[Publisher]:
@@ -65,7 +76,7 @@ def publisher() -> Iterator[Publisher]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             here.asked.append(Asked(parts.path, parse_qs(parts.query), headers, time.monotonic()))
-            replies = here.replies.get(parts.path, [Reply(b"no such page", 404)])
+            replies = here.replies_to(parts)
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
             time.sleep(reply.delay_s)
             etag = reply.headers.get("ETag")

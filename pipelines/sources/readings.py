@@ -17,15 +17,16 @@ from pathlib import Path
 import polars as pl
 
 PACKAGE = Path(__file__).parents[1]
+REFERENCE = PACKAGE.parent / "data" / "reference"
 
 
 @cache
 def _code() -> str:
-    """A hash of the code that readings follow from: the readers and the contracts."""
+    """A hash of what readings follow from: the readers, the contracts, and the reference tables that readers use."""
     digest = hashlib.sha256()
-    for folder in ("contracts", "sources"):
-        for file in sorted((PACKAGE / folder).rglob("*.py")):
-            digest.update(file.read_bytes())
+    code = (file for folder in ("contracts", "sources") for file in (PACKAGE / folder).rglob("*.py"))
+    for file in sorted([*code, *REFERENCE.glob("*.csv")]):
+        digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -52,13 +52,18 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """One document of a data set. A settled one is final: once it has landed it is not asked for again."""
+    """One document of a data set. A settled one is final: once it has landed well it is not asked for again.
+
+    about: what a listing says about the document and the document itself does not, such as its edition. It is kept
+    with the document, `read` gets it after the name, and a document about which something else is said is another.
+    """
 
     document: Document
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     is_settled: bool = False
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,8 @@ class Source:
     `SourceFault`. rows, fill_rates: bands that each document keeps, by table and by `table.column`.
     period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
     version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
+    keyless: what to ask for instead while there is no key; without it, a source with a key asks nothing then.
+    sends_web_pages: a web page may be what was asked for, so what is wrong with it is named as `read` names it.
     """
 
     name: str
@@ -106,8 +113,10 @@ class Source:
     fill_rates: Mapping[str, Band] = field(default_factory=dict)
     quirks: Mapping[str, Sequence[Quirk]] = field(default_factory=dict)
     key: Key | None = None
+    keyless: Callable[[Plan], Iterable[Request]] | None = None
     pause_s: float = 0.0
     is_redistributable: bool = True
+    sends_web_pages: bool = False
 
 
 def fetch(
@@ -132,14 +141,17 @@ def fetch(
     secret = {}
     if source.key is not None:
         key = environment.get(source.key.variable)
-        if not key:
+        if key:
+            secret = {source.key.parameter: key}
+        elif source.keyless is not None:
+            waiting = list(source.keyless(plan))
+        else:
             for request in waiting[:1]:
                 message = f"no key: set {source.key.variable}; get one at {source.key.where}"
                 landing.note(
                     Entry(source.name, request.document, request.url, _now(), session, "failed", None, message)
                 )
             return
-        secret = {source.key.parameter: key}
     with Client(source.pause_s, mirror) as client:
         done = -1
         while waiting:
@@ -147,12 +159,15 @@ def fetch(
             progress(done, done + len(waiting))
             request = waiting.pop(0)
             known = newest.get(request.document)
-            if request.is_settled and known is not None:
+            is_same = known is not None and known.about == request.about
+            if request.is_settled and known is not None and is_same and _reads_well(source, known):
                 continue
             asked_at, shown = _now(), _shown(request)
             try:
                 answer = client.get(
-                    request.url, {**request.params, **secret}, {**request.headers, **_conditions(known)}
+                    request.url,
+                    {**request.params, **secret},
+                    {**request.headers, **_conditions(known if is_same else None)},
                 )
             except FetchFailed as failure:
                 message = str(failure)
@@ -170,7 +185,7 @@ def fetch(
             outcome = "unchanged" if known is not None and known.sha256 == digest else "new"
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
             try:
-                _frames(source, request.document, body)
+                _frames(source, request.document, request.about, body)
                 waiting += source.follow(request, body)
             except SourceFault:
                 # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
@@ -187,6 +202,7 @@ def fetch(
                     sha256=digest,
                     size_bytes=size,
                     headers=headers,
+                    about=request.about,
                 )
             )
 
@@ -253,12 +269,12 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
 
 def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mapping[str, pl.DataFrame]:
     """The frames of a snapshot, from an earlier reading if there is one. Raises `SourceFault`."""
-    identity = (source.name, snapshot.document, snapshot.sha256)
+    identity = (source.name, snapshot.document, snapshot.about, snapshot.sha256)
     found = kept.find(*identity) if kept is not None else None
     if found is None:
         body = _bytes(snapshot)
         try:
-            found = {}, dict(_frames(source, snapshot.document, body))
+            found = {}, dict(_frames(source, snapshot.document, snapshot.about, body))
         except SourceFault as fault:
             found = {"check": fault.check, "message": str(fault)}, {}
         if kept is not None:
@@ -276,14 +292,22 @@ def _bytes(snapshot: Snapshot) -> bytes:
         raise SourceFault("readable", f"its bytes are gone from the landing folder or damaged ({error})") from error
 
 
-def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.DataFrame]:
+def _reads_well(source: Source, snapshot: Snapshot) -> bool:
+    try:
+        _frames(source, snapshot.document, snapshot.about, _bytes(snapshot))
+    except SourceFault:
+        return False
+    return True
+
+
+def _frames(source: Source, document: Document, about: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
     if not body.strip():
         raise SourceFault("not_empty", "the document is empty")
     try:
-        frames = source.read(document, body)
+        frames = source.read(f"{document} {about}".rstrip(), body)
     except SourceFault:
-        if _is_web_page(body):
+        if _is_web_page(body) and not source.sends_web_pages:
             raise SourceFault("not_a_web_page", "a web page came instead of data") from None
         raise
     except Exception as error:  # foreign bytes can break a parser in ways that nobody lists
@@ -329,6 +353,12 @@ def require_columns(found: Iterable[str], expected: Iterable[str], allowed: Iter
     new = [name for name in found if name not in expected and name not in allowed]
     if allowed and new:
         raise SourceFault("columns_as_expected", f"new column {', '.join(new)[:300]}")
+
+
+def month_over(today: dt.date, months: int) -> dt.date:
+    """Last day of the month that lies so many months back: of the month before this one for 1."""
+    first = today.year * 12 + today.month - months
+    return dt.date(first // 12, first % 12 + 1, 1) - dt.timedelta(days=1)
 
 
 def versions(
