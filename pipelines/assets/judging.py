@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.law import reference, rulebook
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks.japan import judged_arrivals
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.reference import (
@@ -83,6 +84,11 @@ def _rederived(settings: Settings, verdicts: pl.DataFrame, store: Store) -> Find
     return Finding(compared, differing.height, differing)
 
 
+def _no_arrivals(cargoes: pl.DataFrame, store: Store) -> Finding:
+    found = judged_arrivals(cargoes, store.scan(JAPAN_CRUDE_FROM_RUSSIA).collect())
+    return Finding(cargoes.height, found.height, found)
+
+
 def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
     unknown = verdicts.filter(pl.col("verdict").is_in(["indeterminate", "unpriced"]))
     return Finding(verdicts.height, unknown.height, unknown.select("shipment_id", "regime", "verdict", "reason"))
@@ -95,7 +101,15 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     return [
         table_assets(
             _cargoes,
-            [CARGOES],
+            {
+                CARGOES: [
+                    TableCheck(
+                        "arrivals_not_added",
+                        "No cargo comes from Japan's arrivals: customs has the same oil, and it would count twice.",
+                        _no_arrivals,
+                    )
+                ]
+            },
             name="cargoes",
             reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, *prices],
         ),

@@ -7,6 +7,7 @@ Keep out: what is derived from them.
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -15,8 +16,10 @@ import polars as pl
 
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks import japan
 from pipelines.checks.rules import stale
-from pipelines.contracts.reference import REFERENCE_TABLES
+from pipelines.contracts.customs import JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
+from pipelines.contracts.reference import JAPAN_CRUDE_FROM_RUSSIA, REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
 from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
@@ -24,7 +27,9 @@ from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.publishers import STAGED, in_force
 from pipelines.sources.reference import Reference
+from pipelines.sources.upstream import latest
 from pipelines.transforms.figures import with_fetched
+from pipelines.transforms.japan import CUSTOMS_SOURCE, implausible
 from pipelines.warehouse.store import Store
 
 # Loaded once a process: several assets look at the same tables.
@@ -86,9 +91,61 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
     return checks
 
 
+def _staged(table: Table, store: Store) -> pl.DataFrame:
+    return latest(store.scan(STAGED[table.name]).collect())
+
+
+def _japan_check(name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame]) -> TableCheck:
+    def look(figures: pl.DataFrame, store: Store) -> Finding:
+        found = find(figures, store)
+        return Finding(figures.height, found.height, found)
+
+    return TableCheck(name, description, look)
+
+
+def _warning(check: TableCheck) -> TableCheck:
+    return replace(check, severity=dg.AssetCheckSeverity.WARN, is_blocking=False)
+
+
+_JAPAN_CHECKS = [
+    _japan_check(
+        "arithmetic_holds",
+        "Every figure fits the daily rate published beside it, and its value by volume can be a price of crude.",
+        lambda figures, _: japan.failing_arithmetic(figures, _reference().units),
+    ),
+    _japan_check(
+        "lines_are_summed",
+        "Every figure from customs is the sum of all its lines of crude, condensate included.",
+        lambda figures, store: japan.unsummed_lines(figures, _staged(JAPAN_CUSTOMS_LINES, store), CUSTOMS_SOURCE),
+    ),
+    _warning(
+        _japan_check(
+            "no_line_left_out",
+            "Every customs line of crude can be a price of crude; months with a line that cannot are left out.",
+            lambda _, store: implausible(
+                _staged(JAPAN_CUSTOMS_LINES, store), _staged(JAPAN_CUSTOMS_ALL_ORIGINS, store)
+            ),
+        )
+    ),
+    _warning(
+        _japan_check(
+            "cargoes_come_out_whole",
+            "A cargo that customs cleared over several months adds up to what arrived, within 5 %.",
+            lambda figures, _: japan.cargoes_in_parts(figures, _reference().units),
+        )
+    ),
+]
+
+
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", reads=STAGED.values(), kind="csv"),
+        table_assets(
+            _figures,
+            {table: _JAPAN_CHECKS if table is JAPAN_CRUDE_FROM_RUSSIA else () for table in REFERENCE_TABLES.values()},
+            name="figures",
+            reads=STAGED.values(),
+            kind="csv",
+        ),
     ]

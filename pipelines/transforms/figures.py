@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipelines.contracts.customs import JAPAN_CRUDE_BY_GRADE, JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
 from pipelines.contracts.market import ECB_EXCHANGE_RATES
 from pipelines.sources.reference import Reference
+from pipelines.transforms.japan import official_crude
 
 # Rows of `reference.figure_sources` that name the publishers.
 ECB = "F-ECB"
@@ -25,6 +27,12 @@ def with_fetched(shipped: Reference, fetched: Mapping[str, pl.DataFrame]) -> Ref
             shipped.exchange_rates_daily,
             fetched[ECB_EXCHANGE_RATES.name].with_columns(source=pl.lit(ECB)),
             ["rate_date", "currency"],
+        ),
+        japan_crude_from_russia=official_crude(
+            shipped.japan_crude_from_russia,
+            fetched[JAPAN_CUSTOMS_LINES.name],
+            fetched[JAPAN_CUSTOMS_ALL_ORIGINS.name],
+            fetched[JAPAN_CRUDE_BY_GRADE.name],
         ),
     )
 

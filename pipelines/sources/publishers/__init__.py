@@ -12,10 +12,10 @@ import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
-from pipelines.sources.publishers import ecb
+from pipelines.sources.publishers import ecb, japan_customs, japan_grades
 from pipelines.sources.upstream import Source, as_known, latest
 
-SOURCES: tuple[Source, ...] = (ecb.SOURCE,)
+SOURCES: tuple[Source, ...] = (ecb.SOURCE, japan_customs.SOURCE, japan_grades.SOURCE)
 STAGED: dict[str, Table] = {table.name: versioned(table) for source in SOURCES for table in source.tables}
 
 
