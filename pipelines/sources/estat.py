@@ -21,7 +21,7 @@ API_URL = "https://api.e-stat.go.jp/rest/3.0/app/json/getStatsData"
 # The `fileKind` of a download.
 EXCEL, CSV = "0", "1"
 
-_YEAR, _MONTH, _FILE_ID = re.compile(r"(\d{4})0"), re.compile(r"\d{6}(0[1-9]|1[0-2])"), re.compile(r"\d{12}")
+_YEAR, _MONTH, _FILE_ID = re.compile(r"(\d{4})0"), re.compile(r"\d*(0[1-9]|1[0-2])"), re.compile(r"\d{12}")
 
 
 @dataclass(frozen=True, order=True)

@@ -237,6 +237,15 @@ def test_without_a_key_the_listing_leads_to_the_file_of_each_year(
     assert line(landing, "2024-09") == (0, "kl", 0, "detailed")
 
 
+def test_a_file_may_end_with_the_newest_month(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    # Six columns of the line, three of the year, three of each month to March.
+    short = [",".join(row.split(",")[: 6 + 3 + 9]) for row in YEAR.splitlines()[:2]]
+    fetch_file(server, fetch, "\r\n".join([*short, ""]), "5部　25-27類 (輸入 1-2月：確報、3月：輸入9桁速報)")
+    assert line(landing, "2023-02") == (37_000, "kl", 2_125_000_000, "detailed")
+    assert line(landing, "2023-03") == (0, "kl", 0, "provisional")
+    assert line(landing, "2023-04") is None
+
+
 def test_lines_of_one_code_are_added_up_and_condensate_stays_apart(
     server: Publisher, fetch: Fetch, landing: Landing
 ) -> None:

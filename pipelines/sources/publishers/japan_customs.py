@@ -38,12 +38,13 @@ FUELS, CRUDE_AND_LNG = "^(2709|2710|271111)", "^(2709|271111)"
 # Tables of the API, each of the years from its first to before the next one's.
 TABLES = {2011: "0003228185", 2016: "0003313966", 2021: "0003425294", 2026: "0004049326"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMES = ("Quantity1", "Quantity2", "Value")
 # In `cat02` of the API the unit and the figures of a line stand as cells of their own.
 UNIT_CELLS = {"100": "Unit1", "110": "Unit2"}
 MONTH_CELLS = {
     str(150 + 30 * place + 10 * figure): f"{name}-{month}"
     for place, month in enumerate(MONTHS)
-    for figure, name in enumerate(("Quantity1", "Quantity2", "Value"))
+    for figure, name in enumerate(_NAMES)
 }
 PAGE_VALUES, PAGE_MARK = 100_000, ", value "
 LISTING = {
@@ -164,11 +165,18 @@ def _utf8(body: bytes) -> bytes:
 
 def _of_file(table: pl.DataFrame) -> pl.DataFrame:
     """The lines of a CSV file as `_KEYS` and `_FIGURES`, text; files by commodity alone have an empty `Country`."""
-    known = ["Exp or Imp", *_KEYS, *(f"{name}-Year" for name in ("Quantity1", "Quantity2", "Value")), *_FIGURES]
-    with_country = table if "Country" in table.columns else table.with_columns(Country=pl.lit(None, pl.String))
-    require_columns(with_country.columns, known, known)
-    imports = with_country.filter(pl.col("Exp or Imp").str.strip_chars() == "2")
-    lines = imports.with_columns(pl.col("HS").str.strip_chars(" '")).filter(pl.col("HS").str.contains(FUELS))
+    keys = ["Exp or Imp", *(name for name in _KEYS if name != "Country")]
+    require_columns(table.columns, keys)
+    # A file may end with the newest month.
+    months = 1 + max((place for place, name in enumerate(_FIGURES) if name in table.columns), default=-1) // len(_NAMES)
+    figures = [*(f"{name}-Year" for name in _NAMES), *_FIGURES[: len(_NAMES) * max(months, 1)]]
+    require_columns(table.columns, figures, [*keys, "Country", *figures])
+    missing = [name for name in ("Country", *_FIGURES) if name not in table.columns]
+    lines = (
+        table.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
+        .with_columns(pl.col("Exp or Imp", *_LINE).str.strip_chars(" '"))
+        .filter(pl.col("Exp or Imp") == "2", pl.col("HS").str.contains(FUELS))
+    )
     if lines.is_empty():
         raise SourceFault("lines_as_expected", "the file holds no imports of crude, oil products or LNG")
     _check_year_totals(lines)
@@ -177,7 +185,7 @@ def _of_file(table: pl.DataFrame) -> pl.DataFrame:
 
 def _check_year_totals(lines: pl.DataFrame) -> None:
     """Every line adds up to its year, so no column has moved; each month may be rounded down by one."""
-    for name in ("Quantity1", "Quantity2", "Value"):
+    for name in _NAMES:
         months = pl.sum_horizontal(_number(f"{name}-{month}").fill_null(0) for month in MONTHS)
         off = lines.filter((months - _number(f"{name}-Year").fill_null(0)).abs() > len(MONTHS))
         if off.height:
