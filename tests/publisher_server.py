@@ -37,7 +37,8 @@ class Asked:
 
 @dataclass
 class Publisher:
-    """replies: by path, the answers in turn; the last one is repeated. A path that is not there answers 404.
+    """replies: by path, the answers in turn; the last one is repeated. A path that is not there answers 404. A path
+    with a query (`/host/path?year=2026`) answers requests that have those parameters, before one with fewer.
 
     A path may end in a query: then it is for requests that have those parameters, whatever others they have.
 
@@ -56,13 +57,14 @@ class Publisher:
         ]
 
     def replies_to(self, asked: SplitResult) -> list[Reply]:
-        """The answers that are left for an address."""
-        parameters = set(parse_qsl(asked.query))
-        for path, replies in self.replies.items():
-            known = urlsplit(path)
-            if known.path == asked.path and set(parse_qsl(known.query)) <= parameters:
-                return replies
-        return [Reply(b"no such page", 404)]
+        """The answers to a request that are left."""
+        has = set(parse_qsl(asked.query))
+        fitting = [
+            (len(parse_qsl(told.query)), replies)
+            for told, replies in ((urlsplit(path), replies) for path, replies in self.replies.items())
+            if told.path == asked.path and has.issuperset(parse_qsl(told.query))
+        ]
+        return max(fitting, key=lambda found: found[0], default=(0, [Reply(b"no such page", 404)]))[1]
 
 
 @contextmanager

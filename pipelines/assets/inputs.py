@@ -23,6 +23,8 @@ from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
 from pipelines.settings import SHIPMENTS, Settings
 from pipelines.sources.landing import read_folder, with_file
+from pipelines.sources.publishers import STAGED, in_force
+from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.file_changes import Reading, file_changes, fingerprints, touched
 from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
 from pipelines.warehouse import duck
@@ -92,7 +94,7 @@ def tables() -> list[Table]:
 
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    figures = shipped_figures()
+    figures = with_fetched(shipped_figures(), in_force(store.folder, settings.as_of))
     published = [
         *figures.japan_crude_from_russia["figure_id"],
         *figures.enforcement_cases["case_id"],
@@ -229,6 +231,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                 ],
             },
             name="input_files",
-            reads=[CUSTOMS_LINES],
+            reads=[*STAGED.values(), CUSTOMS_LINES],
         )
     ]

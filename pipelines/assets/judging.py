@@ -13,6 +13,7 @@ import polars as pl
 from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.law import reference, rulebook, shipped_figures
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks.japan import judged_arrivals
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.customs import CUSTOMS_LINES, holds_customs_lines
@@ -130,6 +131,11 @@ def _no_finding_at_cif(verdicts: pl.DataFrame, store: Store) -> Finding:
     return Finding(flows.height, accused.height, accused)
 
 
+def _no_arrivals(cargoes: pl.DataFrame, store: Store) -> Finding:
+    found = judged_arrivals(cargoes, store.scan(JAPAN_CRUDE_FROM_RUSSIA).collect())
+    return Finding(cargoes.height, found.height, found)
+
+
 def _few_unknown(verdicts: pl.DataFrame, _: Store) -> Finding:
     unknown = verdicts.filter(pl.col("verdict").is_in(["indeterminate", "unpriced"]))
     return Finding(verdicts.height, unknown.height, unknown.select("shipment_id", "regime", "verdict", "reason"))
@@ -162,7 +168,15 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
         ),
         table_assets(
             _cargoes,
-            [CARGOES],
+            {
+                CARGOES: [
+                    TableCheck(
+                        "arrivals_not_added",
+                        "No cargo comes from Japan's arrivals: customs has the same oil, and it would count twice.",
+                        _no_arrivals,
+                    )
+                ]
+            },
             name="cargoes",
             reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, CUSTOMS_LINES, *prices],
         ),

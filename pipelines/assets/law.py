@@ -17,6 +17,7 @@ import polars as pl
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.assets.upstreams import fetched
+from pipelines.checks import japan
 from pipelines.checks.figures import (
     ECB_FED_BOUND_PCT,
     RATE_ROUNDING_PCT,
@@ -28,6 +29,7 @@ from pipelines.checks.figures import (
 )
 from pipelines.checks.rules import stale
 from pipelines.contracts import licensed
+from pipelines.contracts.customs import JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_MONTHLY, WORLD_BANK_CRUDE_PRICES
 from pipelines.contracts.reference import (
@@ -46,6 +48,7 @@ from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
 from pipelines.transforms.benchmarks import monthly_means
 from pipelines.transforms.figures import with_fetched
+from pipelines.transforms.japan import CUSTOMS_SOURCE, implausible
 from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
 from pipelines.warehouse.store import Store
@@ -202,6 +205,48 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
         warning("none_stale", "No level in force is due for review or may have been replaced.", "cap", stale)
     )
     return checks
+
+
+def _japan_check(name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame]) -> TableCheck:
+    def look(figures: pl.DataFrame, store: Store) -> Finding:
+        found = find(figures, store)
+        return Finding(figures.height, found.height, found)
+
+    return TableCheck(name, description, look)
+
+
+def _warning(check: TableCheck) -> TableCheck:
+    return replace(check, severity=dg.AssetCheckSeverity.WARN, is_blocking=False)
+
+
+_JAPAN_CHECKS = [
+    _japan_check(
+        "arithmetic_holds",
+        "Every figure fits the daily rate published beside it, and its value by volume can be a price of crude.",
+        lambda figures, _: japan.failing_arithmetic(figures, _reference().units),
+    ),
+    _japan_check(
+        "lines_are_summed",
+        "Every figure from customs is the sum of all its lines of crude, condensate included.",
+        lambda figures, store: japan.unsummed_lines(figures, fetched(JAPAN_CUSTOMS_LINES, store), CUSTOMS_SOURCE),
+    ),
+    _warning(
+        _japan_check(
+            "no_line_left_out",
+            "Every customs line of crude can be a price of crude; months with a line that cannot are left out.",
+            lambda _, store: implausible(
+                fetched(JAPAN_CUSTOMS_LINES, store), fetched(JAPAN_CUSTOMS_ALL_ORIGINS, store)
+            ),
+        )
+    ),
+    _warning(
+        _japan_check(
+            "cargoes_come_out_whole",
+            "A cargo that customs cleared over several months adds up to what arrived, within 5 %.",
+            lambda figures, _: japan.cargoes_in_parts(figures, _reference().units),
+        )
+    ),
+]
 
 
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:

@@ -38,12 +38,12 @@ def fetched(table: Table, store: Store) -> pl.DataFrame:
     return latest(store.scan(STAGED[table.name]).collect())
 
 
-def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+def _fetched(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     for source in SOURCES:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
-        _fetch_all(landing, settings)
+        _fetch_all(landing, settings, Readings(store.folder / "readings"))
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
         for source in SOURCES
@@ -52,13 +52,19 @@ def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {SOURCE_REQUESTS.name: pl.DataFrame(entries, schema=SOURCE_REQUESTS.polars_schema())}
 
 
-def _fetch_all(landing: Landing, settings: Settings) -> None:
+def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
     """All sources at once: most of the time is waiting for publishers."""
     plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
     with fetching(source.name for source in SOURCES) as progress, ThreadPoolExecutor(len(SOURCES)) as pool:
         rounds = [
             pool.submit(
-                upstream.fetch, source, landing, plan, mirror=settings.mirror, progress=partial(progress, source.name)
+                upstream.fetch,
+                source,
+                landing,
+                plan,
+                mirror=settings.mirror,
+                progress=partial(progress, source.name),
+                kept=kept,
             )
             for source in SOURCES
         ]

@@ -400,12 +400,12 @@ class Rederiver:
             and product_class in _split(rule["product_classes"])
         ]
         licences = [
-            rule
+            rule | {"effect": "open"} if _is_oil_untold(rule, cargo) else rule
             for rule in self.rulebook["exemptions"]
             if rule["regime"] == regime
             and rule["effect"] != "never"
             and product_class in _split(rule["product_classes"])
-            and self._is_licensed_cargo(rule, cargo)
+            and (self._is_licensed_cargo(rule, cargo) or self._is_perhaps_licensed(rule, cargo))
         ]
         series: dict[str, Rows] = {}
         for rule in licences:
@@ -440,6 +440,11 @@ class Rederiver:
         if licence["grade"] is not None:
             return bool(cargo["grade_key"] == self._grade_key(licence["grade"]))
         return licence["origin_project"] is None
+
+    def _is_perhaps_licensed(self, licence: Row, cargo: Row) -> bool:
+        """Whether the cargo would be of that kind if its oil were the one named, which its evidence does not tell."""
+        nameless = licence | {"origin_project": None, "grade": None}
+        return _is_oil_untold(licence, cargo) and self._is_licensed_cargo(nameless, cargo)
 
     def _voyages(self, cargo: Row, case: Case) -> Iterator[tuple[dt.date, dt.date, list[Cover]]]:
         """Every possible pair of loading and discharge days (J-5), with the licences on the way."""
@@ -641,6 +646,13 @@ def _classes(entries: Rows, list_confidence: str) -> dict[str, str]:
 def _longest_prefix(entries: Rows, code: str) -> Row | None:
     hits = [entry for entry in entries if code.startswith(entry["code"])]
     return max(hits, key=lambda entry: len(entry["code"]), default=None)
+
+
+def _is_oil_untold(licence: Row, cargo: Row) -> bool:
+    """A licence that names its oil, and a customs line, which has no place for grade or project."""
+    if licence["origin_project"] is None and licence["grade"] is None:
+        return False
+    return cargo.get("evidence_kind") == "customs_flow" and not cargo["project_key"] and not cargo["grade_key"]
 
 
 def _is_contract_missing(rule: Row, cargo: Row) -> bool:

@@ -11,6 +11,8 @@ from pipelines.contracts.rules import CONFIDENCE, PRODUCT_CLASSES, PROVIDER_MEAN
 from pipelines.contracts.table import Column, Table
 
 EVIDENCE_KINDS = ("declared_shipment", "customs_flow", "enforcement_case")
+# Evidence that has no place for grade and project: that they are missing says nothing.
+UNTELLING_EVIDENCE = "customs_flow"
 VERDICT_VALUES = (
     "out_of_scope",
     "within_cap",

@@ -168,3 +168,59 @@ CUSTOMS_LINES = Table(
         ),
     ),
 )
+
+JAPAN_CUSTOMS_LINES = customs_lines("japan_customs_lines")
+
+JAPAN_CUSTOMS_ALL_ORIGINS = Table(
+    schema="staging",
+    name="japan_customs_all_origins",
+    grain="one row per month and code: what Japan cleared from all countries together",
+    key=("month", "hs_code"),
+    columns=(
+        MONTH,
+        Column(
+            "hs_code",
+            pl.String(),
+            "code of nine digits, summed over countries; 2709: all crude, from a published mean",
+            required=True,
+            pattern=r"\d{4,9}",
+        ),
+        Column("quantity", pl.Float64(), "quantity in quantity_unit; empty: not published", at_least=0),
+        Column("quantity_unit", pl.String(), "unit of quantity, as in reference.units", required=True),
+        Column("value_jpy", pl.Float64(), "value, CIF; empty: not published", unit="JPY", at_least=0),
+        Column(
+            "unit_value_jpy",
+            pl.Float64(),
+            "value of one quantity_unit, CIF: as published, or value by quantity",
+            unit="JPY",
+            at_least=0,
+        ),
+        Column(
+            "stage",
+            pl.String(),
+            "how final the figure is; empty: the publisher does not say",
+            allowed=("provisional", "detailed", "revised", "fixed"),
+        ),
+    ),
+)
+
+JAPAN_CRUDE_BY_GRADE = Table(
+    schema="staging",
+    name="japan_crude_by_grade",
+    grain="one row per month and grade of crude that arrived in Japan, condensate included",
+    key=("month", "grade_code"),
+    columns=(
+        MONTH,
+        Column("grade_code", pl.String(), "code of the grade as published", required=True, pattern=r"\d{4,6}"),
+        Column("grade_name", pl.String(), "name of the grade as published", required=True),
+        Column("grade", pl.String(), "canonical grade, as in reference.grades; empty: not among them"),
+        Column("country_code", pl.String(), "customs code of the country of origin", required=True, pattern=r"\d{3}"),
+        Column(
+            "origin_country",
+            pl.String(),
+            "country of origin, ISO 3166 alpha-2; empty: not in reference.country_codes",
+            pattern=COUNTRY,
+        ),
+        Column("quantity_kl", pl.Float64(), "arrivals; 0: nil was published", unit="kl", at_least=0),
+    ),
+)

@@ -8,6 +8,7 @@ Keep out: the SQL.
 
 import polars as pl
 
+from pipelines.contracts.customs import MONTH
 from pipelines.contracts.reference import LISTED_VESSELS
 from pipelines.contracts.rules import CONFIDENCE, EXEMPTIONS, PRICE_CAPS
 from pipelines.contracts.sums import (
@@ -170,6 +171,57 @@ CUSTOMS_RECONCILIATION = Table(
         _share("energy_share_of_comext", "energy statistics over Comext"),
     ),
 )
+JAPAN_ENERGY_FROM_RUSSIA = Table(
+    schema="marts",
+    name="japan_energy_from_russia",
+    grain="one row per month: Japan's LNG from Russia beside its crude that a licence let through",
+    key=("month",),
+    columns=(
+        MONTH,
+        Column("lng_t", pl.Float64(), "LNG cleared, of Russian origin, any project; empty: not fetched", unit="t"),
+        Column("lng_value_jpy", pl.Float64(), "its customs value, CIF", unit="JPY"),
+        Column("lng_value_usd", pl.Float64(), "the same at the mean rate of the month", unit="USD"),
+        Column("lng_usd_per_t", pl.Float64(), "customs value of a tonne", unit="USD/t"),
+        Column("lng_share_pct", pl.Float64(), "share of Japan's LNG from all origins", unit="%"),
+        Column("crude_bbl", pl.Float64(), "crude cleared; 0: nil was published; empty: not known", unit="bbl"),
+        Column("exempt_crude_bbl", pl.Float64(), "of it, exempt under at least one regime", unit="bbl"),
+        Column(
+            "exempt_unit_value_usd_per_bbl",
+            pl.Float64(),
+            "customs value of a barrel of that, CIF: freight and insurance included; empty: no value was published",
+            unit="USD/bbl",
+        ),
+        Column("exempt_under_regimes", pl.String(), "regimes under which it is exempt, separated by commas"),
+        Column("licences", pl.String(), "their licences, separated by commas"),
+    ),
+)
+
+JAPAN_SERIES_RECONCILIATION = Table(
+    schema="marts",
+    name="japan_series_reconciliation",
+    grain="one row per month and origin: Japan's two official series on the same crude, never added",
+    key=("month", "origin"),
+    columns=(
+        MONTH,
+        Column("origin", pl.String(), "RU, or all: every country", required=True, allowed=("RU", "all")),
+        Column("customs_bbl", pl.Float64(), "cleared by customs; empty: not known", unit="bbl"),
+        Column("arrivals_bbl", pl.Float64(), "arrivals counted by METI; empty: not known", unit="bbl"),
+        Column("arrivals_less_customs_bbl", pl.Float64(), "arrivals less clearances", unit="bbl"),
+        Column("difference_pct", pl.Float64(), "the same in per cent of arrivals", unit="%"),
+        Column(
+            "is_beyond_5_pct",
+            pl.Boolean(),
+            "the two are more than 5 % apart; clearance follows arrival, so for all origins 63 of 126 months "
+            "to June 2026 were",
+        ),
+        Column(
+            "running_difference_bbl",
+            pl.Float64(),
+            "differences added up since the first month that both tell; what one month lacks the next one brings",
+            unit="bbl",
+        ),
+    ),
+)
 
 # Made by `pipelines.transforms.vessels`.
 LISTED_VESSEL_CARGOES = Table(
@@ -274,4 +326,6 @@ SQL_MARTS = (
     CAP_CALENDAR,
     VERDICT_COUNTS,
     CUSTOMS_RECONCILIATION,
+    JAPAN_ENERGY_FROM_RUSSIA,
+    JAPAN_SERIES_RECONCILIATION,
 )

@@ -95,6 +95,20 @@ UNITS = Table(
     ),
 )
 
+COUNTRY_CODES = Table(
+    schema="reference",
+    name="country_codes",
+    grain="one row per coding scheme and code of a country",
+    key=("scheme", "code"),
+    columns=(
+        Column("scheme", pl.String(), "whose codes: japan_customs", required=True, allowed=("japan_customs",)),
+        Column("code", pl.String(), "code in the scheme", required=True),
+        Column("country", pl.String(), "ISO 3166 alpha-2", required=True, pattern=r"[A-Z]{2}"),
+        Column("name", pl.String(), "name in the scheme", required=True),
+        _SOURCE,
+    ),
+)
+
 PORTS = Table(
     schema="reference",
     name="ports",
@@ -195,7 +209,7 @@ CRUDE_PRICE_POINTS = Table(
 JAPAN_CRUDE_FROM_RUSSIA = Table(
     schema="staging",
     name="japan_crude_from_russia",
-    grain="one row per series and period; customs and METI describe the same oil and are never added",
+    grain="one row per series, period and grade; customs and METI describe the same oil and are never added",
     key=("figure_id",),
     columns=(
         Column("figure_id", pl.String(), "id of the figure", required=True),
@@ -210,6 +224,7 @@ JAPAN_CRUDE_FROM_RUSSIA = Table(
         Column("period_last", pl.Date(), "last day of the period", required=True),
         Column("quantity", pl.Float64(), "quantity in quantity_unit; 0: nil was published", at_least=0),
         Column("quantity_unit", pl.String(), "unit of quantity", required=True),
+        Column("bbl_per_day", pl.Float64(), "daily rate as published beside the quantity", unit="bbl/d", above=0),
         Column("value", pl.Float64(), "customs value, CIF, in currency", above=0),
         Column("currency", pl.String(), "ISO 4217"),
         Column("value_usd", pl.Float64(), "value in US dollars as published beside it", unit="USD", above=0),
@@ -232,6 +247,14 @@ JAPAN_CRUDE_FROM_RUSSIA = Table(
         ),
         _SOURCE,
         _NOTE,
+    ),
+    checks=(
+        FrameCheck(
+            "months_apart",
+            "what was imported stands month by month; a row of several months says that there was nothing",
+            "period_last",
+            (pl.col("period_last") == pl.col("period_first").dt.month_end()) | (pl.col("quantity") == 0),
+        ),
     ),
 )
 
@@ -384,6 +407,7 @@ REFERENCE_TABLES = {
     "reference/units.csv": UNITS,
     "reference/ports.csv": PORTS,
     "reference/importers.csv": IMPORTERS,
+    "reference/country_codes.csv": COUNTRY_CODES,
     "figures/sources.csv": FIGURE_SOURCES,
     "figures/exchange_rates_daily.csv": EXCHANGE_RATES_DAILY,
     "figures/exchange_rates_monthly.csv": EXCHANGE_RATES_MONTHLY,

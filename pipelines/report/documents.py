@@ -196,6 +196,8 @@ def sources_page(sources: Sequence[Source]) -> str:
     for source in sources:
         tables = ", ".join(f"`{table.schema}.{table.name}`" for table in source.tables)
         key = "none" if source.key is None else f"`{source.key.variable}`; get one at {source.key.where}"
+        if source.keyless is not None:
+            key += "; without it, what the publisher gives to everybody is fetched instead"
         lines += [f"## {source.name}", "", f"{_sentence(source.title)} {source.publisher}.", ""]
         lines += [f"- Tables: {tables}", f"- Key: {key}", f"- Terms: {source.licence}"]
         lines += [f"- Attribution: {source.attribution}"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.contracts.cargoes import UNTELLING_EVIDENCE
 from pipelines.contracts.rules import PROVIDER_ROLES
 from pipelines.names import normalised
 from pipelines.report.conventions import cited_conventions
@@ -423,11 +424,12 @@ class _Case:
         """The conditions on what is carried and where to, each with what the cargo shows."""
         return [f"{wanted}: {shown}, {_met(is_met)}" for wanted, shown, is_met in self._reach(rule)]
 
-    def _reach(self, rule: Row) -> list[tuple[str, str, bool]]:
+    def _reach(self, rule: Row) -> list[tuple[str, str, bool | None]]:
+        """What a rule asks for, what the cargo shows, and whether that meets it; None: the evidence cannot tell."""
         cargo = self.situation
         destination = cargo["destination_country"]
         shown = destination or "not published"
-        tests = []
+        tests: list[tuple[str, str, bool | None]] = []
         if codes := rule.get("hs_prefixes"):
             is_met = any(cargo["hs_code"].startswith(code) for code in codes.split(";"))
             tests.append((f"code {listing(codes.split(';'), 'or')}", cargo["hs_code"], is_met))
@@ -436,7 +438,9 @@ class _Case:
         if excluded := rule.get("destination_excluded"):
             tests.append((f"destination not {excluded}", shown, destination not in (None, excluded)))
         project, grade = rule.get("origin_project"), rule.get("grade")
-        has_grade = grade is not None and cargo["grade_key"] == normalised(grade)
+        has_grade: bool | None = grade is not None and cargo["grade_key"] == normalised(grade)
+        if cargo["evidence_kind"] == UNTELLING_EVIDENCE and not cargo["grade_key"] and not cargo["project_key"]:
+            has_grade = None
         if project and cargo["project_key"] is None:
             named = f"no project, grade {cargo['grade'] or 'not declared'}"
             tests.append((f"project {project} or, without a project, {grade} (J-22)", named, has_grade))
@@ -469,7 +473,7 @@ class _Case:
         """A licence with its renewals: a line on the series, and one on each licence of the days of the voyage."""
         name = _series_name(licences)
         reach = self._reach(licences[0])
-        if failed := [f"{wanted}: {shown}, not met" for wanted, shown, is_met in reach if not is_met]:
+        if failed := [f"{wanted}: {shown}, not met" for wanted, shown, is_met in reach if is_met is False]:
             return [f"{name}: DOES NOT REACH the cargo. {_sentence(failed)}"]
         first, last = self._licensed_days()
         here = [row for row in licences if row["valid_from"] <= last and not _ends_by(row, first)]
@@ -480,7 +484,7 @@ class _Case:
         status = self._status(found).replace("APPLIES", "COVERS").replace("DOES NOT APPLY", "DOES NOT COVER")
         since = " from the first day of the cap on (J-9)" if first > self.situation["loading_first"] else ""
         tests = [
-            *(f"{wanted}: {shown}, met" for wanted, shown, _ in reach),
+            *(f"{wanted}: {shown}, {_met(is_met)}" for wanted, shown, is_met in reach),
             f"every day of {span(first, last)}{since} in one of the windows (P-14): {_covered(here, first, last)}",
         ]
         windows = [
@@ -727,8 +731,8 @@ def _ends_by(rule: Row, day: dt.date) -> bool:
     return rule["valid_to"] is not None and rule["valid_to"] <= day
 
 
-def _met(is_met: bool) -> str:
-    return "met" if is_met else "not met"
+def _met(is_met: bool | None) -> str:
+    return "not told" if is_met is None else "met" if is_met else "not met"
 
 
 def _met_between(first: dt.date, last: dt.date, valid_from: dt.date | None, valid_to: dt.date | None) -> str:

@@ -25,8 +25,8 @@ CIF_NOTE = (
     "Customs values are CIF: freight and insurance are in them, and the caps are on the oil without. "
     "A customs value above the cap is therefore a flag, not a finding; the price range behind each verdict "
     "starts at the customs value less the dearest published freight. An exemption holds at any price. "
-    "USD above the cap is counted at the customs value, so it is the most it can be. For July 2025 a volume was "
-    "published and no value: that part is unpriced where no exemption covers it."
+    "USD above the cap is counted at the customs value, so it is the most it can be. Where a volume was "
+    "published and no value, as shipped for July 2025, that part is unpriced unless an exemption covers it."
 )
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 
 import polars as pl
 
+from pipelines.contracts.cargoes import UNTELLING_EVIDENCE
 from pipelines.names import normalised
 from pipelines.rules.rulebook import Rulebook
 
@@ -28,7 +29,8 @@ Row = dict[str, object]
 class ScopeTest:
     """Which cargoes a rule reaches: empty fields do not narrow it.
 
-    A grade beside a project counts only where the cargo names no project (J-22).
+    A grade beside a project counts only where the cargo names no project (J-22). Of evidence that tells neither, as
+    customs lines do, it is open whether a rule that names one reaches it.
     """
 
     hs_prefixes: tuple[str, ...]
@@ -51,6 +53,16 @@ class ScopeTest:
 
     def expr(self) -> pl.Expr:
         """True where a cargo (hs_code, destination_country, project_key, grade_key) is reached."""
+        return (self._is_carried() & self._is_named()).fill_null(False)
+
+    def open_expr(self) -> pl.Expr:
+        """True where a cargo (also: evidence_kind) would be reached if its oil were told, and it is not."""
+        if not self.origin_project and not self.grade:
+            return pl.lit(False)
+        is_untold = pl.col("project_key").is_null() & pl.col("grade_key").is_null()
+        return (self._is_carried() & is_untold & (pl.col("evidence_kind") == UNTELLING_EVIDENCE)).fill_null(False)
+
+    def _is_carried(self) -> pl.Expr:
         test = pl.lit(True)
         if self.hs_prefixes:
             test = test & pl.any_horizontal(pl.col("hs_code").str.starts_with(p) for p in self.hs_prefixes)
@@ -58,14 +70,15 @@ class ScopeTest:
             test = test & (pl.col("destination_country") == self.destination_country)
         if self.destination_excluded:
             test = test & (pl.col("destination_country") != self.destination_excluded)
+        return test
+
+    def _is_named(self) -> pl.Expr:
         grade = pl.col("grade_key") == normalised(self.grade or "")
         if self.origin_project:
             project = pl.col("project_key") == normalised(self.origin_project)
             by_grade = pl.col("project_key").is_null() & grade if self.grade else pl.lit(False)
-            test = test & (project.fill_null(False) | by_grade.fill_null(False))
-        elif self.grade:
-            test = test & grade
-        return test.fill_null(False)
+            return project.fill_null(False) | by_grade.fill_null(False)
+        return grade if self.grade else pl.lit(True)
 
 
 class Law:
@@ -98,10 +111,18 @@ class Law:
         """First day of an era; None for the era before all rules."""
         return self.voyage_days[era - 1] if era else None
 
-    def scope_mask(self) -> pl.Expr:
-        """One bit per scope test, set where the cargo is reached."""
-        bits = [test.expr().cast(pl.Int64) * (1 << i) for i, test in enumerate(self.scope_tests)]
-        return pl.sum_horizontal(pl.lit(0, pl.Int64), *bits)
+    def scope_masks(self) -> dict[str, pl.Expr]:
+        """One bit per scope test: scope_mask where the cargo is reached, open_mask where it may be."""
+        masks = {
+            "scope_mask": [test.expr() for test in self.scope_tests],
+            "open_mask": [test.open_expr() for test in self.scope_tests],
+        }
+        return {
+            name: pl.sum_horizontal(
+                pl.lit(0, pl.Int64), *(test.cast(pl.Int64) * (1 << i) for i, test in enumerate(tests))
+            )
+            for name, tests in masks.items()
+        }
 
     def _bit(self, row: Row) -> int:
         return 1 << self.scope_tests.index(ScopeTest.of(row))

@@ -15,6 +15,7 @@ import polars as pl
 from pipelines.contracts.files import read_table
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.table import Table
+from pipelines.names import normalised
 
 DATA_FOLDER = Path(__file__).parents[2] / "data"
 
@@ -28,6 +29,7 @@ class Reference:
     units: pl.DataFrame
     ports: pl.DataFrame
     importers: pl.DataFrame
+    country_codes: pl.DataFrame
     figure_sources: pl.DataFrame
     exchange_rates_daily: pl.DataFrame
     exchange_rates_monthly: pl.DataFrame
@@ -74,6 +76,14 @@ class Reference:
             enforcement_cases=self.enforcement_cases.filter(pl.col("published_on") <= day),
             listed_vessels=_listings_known_on(self.listed_vessels, day),
         )
+
+
+def grade_names(grades: pl.DataFrame) -> dict[str, str]:
+    """Canonical grade by each of its spellings, names and aliases, as `pipelines.names.normalised` compares them."""
+    spellings = grades.select(
+        "grade", spelling=pl.concat_list(pl.concat_list("grade"), pl.col("aliases").str.split(";").fill_null([]))
+    ).explode("spelling")
+    return {normalised(spelling): grade for grade, spelling in spellings.iter_rows() if spelling}
 
 
 def _listings_known_on(listings: pl.DataFrame, day: dt.date) -> pl.DataFrame:

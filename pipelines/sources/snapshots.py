@@ -23,7 +23,8 @@ KEPT_HEADERS = ("etag", "last-modified", "content-type", "content-length", "date
 class Entry:
     """One line of the journal: a request and what came of it.
 
-    session: names the round of requests it belongs to. outcome: new, unchanged or failed.
+    session: names the round of requests it belongs to. outcome: new, unchanged or failed. about: what a listing said
+    about the document.
     """
 
     source_name: str
@@ -37,6 +38,7 @@ class Entry:
     sha256: str | None = None
     size_bytes: int | None = None
     headers: Mapping[str, str] | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Snapshot:
     last_seen_at: dt.datetime
     headers: Mapping[str, str]
     path: Path
+    about: str = ""
 
     def read(self) -> bytes:
         """The bytes. Raises `OSError`."""
@@ -100,7 +103,8 @@ class Landing:
     def snapshots(self, source_name: str) -> list[Snapshot]:
         """Every version of every document of a source, in the order in which they were first seen.
 
-        The same bytes twice in a row are one version; bytes that come back later are a new one.
+        The same bytes twice in a row, of which the same is said, are one version; bytes that come back later are a
+        new one.
         """
         newest: dict[str, Snapshot] = {}
         found: list[Snapshot] = []
@@ -108,7 +112,7 @@ class Landing:
             if entry.outcome == "failed":
                 continue
             last = newest.get(entry.document)
-            if last is not None and entry.sha256 in (None, last.sha256):
+            if last is not None and entry.sha256 in (None, last.sha256) and entry.about == last.about:
                 seen = Snapshot(**vars(last) | {"last_seen_at": entry.requested_at})
                 found[found.index(last)] = seen
             elif entry.sha256 is not None:
@@ -121,6 +125,7 @@ class Landing:
                     entry.requested_at,
                     entry.headers or {},
                     self._content(entry.sha256),
+                    entry.about,
                 )
                 found.append(seen)
             else:

@@ -80,6 +80,8 @@ class Request:
     """One document of a data set. A settled one is final: once it has landed well it is not asked for again.
 
     settled_on: the day from which a document is final: what was seen before that day is asked for again.
+    about: what a listing says about the document and the document itself does not, such as its edition. It is kept
+    with the document, `read` gets it after the name, and a document about which something else is said is another.
     """
 
     document: Document
@@ -88,6 +90,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_settled: bool = False
     settled_on: dt.date | None = None
+    about: str = ""
 
     def is_final(self, known: Snapshot, today: dt.date) -> bool:
         """Whether a version that has landed needs no asking again."""
@@ -140,6 +143,7 @@ class Source:
     edition_columns: columns that only say which edition shows a row; a new edition of the same figures is no new
     version.
     editions: by table, for lists that a publisher issues whole again and again.
+    keyless: what to ask for instead while there is no key; without it, a source with a key asks nothing then.
     """
 
     name: str
@@ -161,6 +165,7 @@ class Source:
     medians: Mapping[str, Band] = field(default_factory=dict)
     quirks: Mapping[str, Sequence[Quirk]] = field(default_factory=dict)
     key: Key | None = None
+    keyless: Callable[[Plan], Iterable[Request]] | None = None
     pause_s: float = 0.0
     is_redistributable: bool = True
     sends_web_pages: bool = False
@@ -174,11 +179,13 @@ def fetch(
     mirror: str | None = None,
     environment: Mapping[str, str] = os.environ,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    kept: Readings | None = None,
 ) -> None:
     """Asks for every document of the plan and keeps what comes; what goes wrong is noted in the journal.
 
     Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached is
     not asked again in this round. progress: is told how many documents are done, and how many there are by now.
+    kept: readings of earlier nights, so that a document that is settled is not read again.
     """
     from pipelines.sources.http import Client, FetchFailed
 
@@ -188,14 +195,17 @@ def fetch(
     secret = {}
     if source.key is not None:
         key = environment.get(source.key.variable)
-        if not key:
+        if key:
+            secret = {source.key.parameter: key}
+        elif source.keyless is not None:
+            waiting = list(source.keyless(plan))
+        else:
             for request in waiting[:1]:
                 message = f"no key: set {source.key.variable}; get one at {source.key.where}"
                 landing.note(
                     Entry(source.name, request.document, request.url, _now(), session, "failed", None, message)
                 )
             return
-        secret = {source.key.parameter: key}
     # A mirror is a machine of one's own; the pause is for the publisher's.
     with Client(0.0 if mirror else source.pause_s, mirror) as client:
         done = -1
@@ -204,12 +214,16 @@ def fetch(
             progress(done, done + len(waiting))
             request = waiting.pop(0)
             known = newest.get(request.document)
-            if known is not None and request.is_final(known, plan.today) and _reads_well(source, known):
+            is_same = known is not None and known.about == request.about
+            is_settled = known is not None and is_same and request.is_final(known, plan.today)
+            if known is not None and is_settled and _reads_well(source, known, kept):
                 continue
             asked_at, shown = _now(), _shown(request)
             try:
                 answer = client.get(
-                    request.url, {**request.params, **secret}, {**request.headers, **_conditions(known)}
+                    request.url,
+                    {**request.params, **secret},
+                    {**request.headers, **_conditions(known if is_same else None)},
                 )
             except FetchFailed as failure:
                 message = str(failure)
@@ -227,7 +241,7 @@ def fetch(
             outcome = "unchanged" if known is not None and known.sha256 == digest else "new"
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
             try:
-                _frames(source, request.document, body)
+                _frames(source, request.document, request.about, body)
                 waiting += source.follow(request, body)
             except SourceFault:
                 # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
@@ -244,6 +258,7 @@ def fetch(
                     sha256=digest,
                     size_bytes=size,
                     headers=headers,
+                    about=request.about,
                 )
             )
 
@@ -319,12 +334,12 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
 
 def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mapping[str, pl.DataFrame]:
     """The frames of a snapshot, from an earlier reading if there is one. Raises `SourceFault`."""
-    identity = (source.name, snapshot.document, snapshot.sha256)
+    identity = (source.name, snapshot.document, snapshot.about, snapshot.sha256)
     found = kept.find(*identity) if kept is not None else None
     if found is None:
         body = _bytes(snapshot)
         try:
-            found = {}, dict(_frames(source, snapshot.document, body))
+            found = {}, dict(_frames(source, snapshot.document, snapshot.about, body))
         except SourceFault as fault:
             found = {"check": fault.check, "message": str(fault)}, {}
         if kept is not None:
@@ -342,20 +357,20 @@ def _bytes(snapshot: Snapshot) -> bytes:
         raise SourceFault("readable", f"its bytes are gone from the landing folder or damaged ({error})") from error
 
 
-def _reads_well(source: Source, snapshot: Snapshot) -> bool:
+def _reads_well(source: Source, snapshot: Snapshot, kept: Readings | None) -> bool:
     try:
-        _frames(source, snapshot.document, _bytes(snapshot))
+        _reading(source, snapshot, kept)
     except SourceFault:
         return False
     return True
 
 
-def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.DataFrame]:
+def _frames(source: Source, document: Document, about: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
     if not body.strip():
         raise SourceFault("not_empty", "the document is empty")
     try:
-        frames = source.read(document, body)
+        frames = source.read(f"{document} {about}".rstrip(), body)
     except SourceFault:
         if _is_web_page(body) and not source.sends_web_pages:
             raise SourceFault("not_a_web_page", "a web page came instead of data") from None

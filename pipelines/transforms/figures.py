@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipelines.contracts.customs import JAPAN_CRUDE_BY_GRADE, JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
 from pipelines.contracts.market import (
     ECB_EXCHANGE_RATES,
     EIA_SPOT_PRICES_DAILY,
@@ -23,6 +24,7 @@ from pipelines.contracts.reference import CRUDE_PRICES_MONTHLY
 from pipelines.sources.reference import Reference
 from pipelines.transforms import ports
 from pipelines.transforms.benchmarks import daily_prices, monthly_means
+from pipelines.transforms.japan import official_crude
 
 # Rows of `reference.figure_sources` that name the publishers.
 ECB, EIA, FED, URALS = "F-ECB", "F-EIA", "F-H10", "F-URALS-TAX"
@@ -49,6 +51,12 @@ def with_fetched(shipped: Reference, fetched: Mapping[str, pl.DataFrame]) -> Ref
         ),
         ports=ports.renewed_ports(shipped.ports, fetched[WORLD_PORT_INDEX.name], fetched[UN_LOCODES.name]),
         figure_sources=_with_source(shipped.figure_sources, ports.UN_LOCODE_SOURCE, fetched[UN_LOCODES.name]),
+        japan_crude_from_russia=official_crude(
+            shipped.japan_crude_from_russia,
+            fetched[JAPAN_CUSTOMS_LINES.name],
+            fetched[JAPAN_CUSTOMS_ALL_ORIGINS.name],
+            fetched[JAPAN_CRUDE_BY_GRADE.name],
+        ),
     )
 
 

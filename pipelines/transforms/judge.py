@@ -48,8 +48,11 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
     """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
     # What the law sees of the oil itself differs between few cargoes, so it is looked up once for each difference.
-    oil = ["hs_code", "origin_country", "transport_mode", "grade_key", "project_key", "destination_country"]
-    scoped = cargoes.select(oil).unique().with_columns(scope_id=scope_rule(law.book), scope_mask=law.scope_mask())
+    oil = [
+        *("evidence_kind", "hs_code", "origin_country", "transport_mode"),
+        *("grade_key", "project_key", "destination_country"),
+    ]
+    scoped = cargoes.select(oil).unique().with_columns(scope_id=scope_rule(law.book), **law.scope_masks())
     classes = class_options(cargoes.select("hs_code"), law.book)
     discharge_first = pl.coalesce("discharge_first", "loading_first")
     discharge_last = pl.coalesce("discharge_last", pl.col("loading_last") + LONGEST_VOYAGE)

@@ -12,6 +12,7 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.reference import PriceReference
 from pipelines.names import normalised, normalised_expr
+from pipelines.sources.reference import grade_names
 
 CRUDE_HEADING, PRODUCT_HEADING = "2709", "2710"
 # A reference rate is carried over week-ends and holidays; the longest closing is Easter's.
@@ -51,11 +52,7 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
 
 def with_names(cargoes: pl.LazyFrame, grades: pl.DataFrame) -> pl.LazyFrame:
     """Adds `grade_key` and `project_key`: names as they are compared, aliases resolved."""
-    aliases = grades.select(
-        grade_alias=pl.concat_list(pl.concat_list("grade"), pl.col("aliases").str.split(";").fill_null([])),
-        canonical=pl.col("grade").map_elements(normalised, return_dtype=pl.String),
-    ).explode("grade_alias")
-    keys = {normalised(alias): canonical for alias, canonical in aliases.iter_rows() if alias}
+    keys = {spelling: normalised(grade) for spelling, grade in grade_names(grades).items()}
     bare = normalised_expr(pl.col("grade"))
     return cargoes.with_columns(
         grade_key=bare.replace(keys),

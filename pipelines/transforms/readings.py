@@ -19,6 +19,7 @@ SITUATION = (
     "class_key",
     "class_rank",
     "scope_mask",
+    "open_mask",
     "contract_era",
     "loading_first_era",
     "loading_last_era",
@@ -126,7 +127,11 @@ def _by_dates(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
             contract_holds.fill_null(True),
         )
         .with_columns(is_contract_missing=contract_holds.is_null())
-        .with_columns(effect=pl.when("is_contract_missing").then(pl.lit("open")).otherwise("effect"))
+        .with_columns(
+            effect=pl.when(pl.col("is_contract_missing") | ~_is_surely_reached())
+            .then(pl.lit("open"))
+            .otherwise("effect")
+        )
     )
 
 
@@ -153,7 +158,9 @@ def _by_coverage(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
         .join(after_end, left_on=[*keys, "level_era"], right_on=[*keys, "era"], how="inner")
         .filter(within["gaps_before"] == 0)
         .with_columns(
-            effect=pl.when(within["opens_before"] == 0).then(pl.lit("decides")).otherwise(pl.lit("open")),
+            effect=pl.when(within["opens_before"] == 0, _is_surely_reached())
+            .then(pl.lit("decides"))
+            .otherwise(pl.lit("open")),
             rule_rank=pl.when(within["doubts_before"] == 0)
             .then(0)
             .otherwise(pl.max_horizontal("rule_rank", UNVERIFIED))
@@ -165,6 +172,10 @@ def _by_coverage(readings: pl.LazyFrame, law: Law) -> pl.LazyFrame:
 
 
 def _is_reached() -> pl.Expr:
+    return ((pl.col("scope_mask") | pl.col("open_mask")) & pl.col("scope_bit")) == pl.col("scope_bit")
+
+
+def _is_surely_reached() -> pl.Expr:
     return (pl.col("scope_mask") & pl.col("scope_bit")) == pl.col("scope_bit")
 
 

@@ -14,12 +14,39 @@ import polars as pl
 import pytest
 
 from tests.integration.conftest import Finished, plimsoll, shipments_file
-from tests.publisher_server import publisher
+from tests.publisher_server import Publisher, publisher
+from tests.sources.estat_forms import (
+    DOWNLOAD,
+    FILES,
+    csv_file,
+    csv_line,
+    grade_rows,
+    listing,
+    month_code,
+    page,
+    workbook,
+)
 
 ECB = "/data-api.ecb.europa.eu/service/data/EXR/D..EUR.SP00.A"
 TODAY = dt.datetime.now(dt.UTC).date()
 RATES = f"CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE\nUSD,EUR,{TODAY},1.25\nJPY,EUR,{TODAY},200\n"
 DEAD = "http://127.0.0.1:9"
+
+
+def says_japan(server: Publisher) -> None:
+    """Customs without a key, and arrivals by grade: May 2026, made up, at 114,000 yen/kl; nothing in April."""
+    crude = csv_line("270900900", "224", "KL", "  ", {5: (95_000, 10_830_000)}, year=2026)
+    gas = csv_line("271111000", "224", "  ", "MT", {4: (450_000, 50_000_000), 5: (500_000, 60_000_000)}, year=2026)
+    grades = {f"137{number:02d}": (f"GRADE-{number}", 500_000.0) for number in range(1, 12)}
+    months = [(202604, 0.0), (202605, 95_000.0)]
+    arrived = [row for month, kl in months for row in grade_rows(month, grades | {"22421": ("SAKHAL-B", kl)})]
+    for toukei, heading, number, kind, body in (
+        ("00350300", "5部　25-27類 (輸入 1-4月：確報、5月：輸入9桁速報)", "1" * 12, 1, csv_file(crude, gas)),
+        ("00551020", "石油統計（確報）", "2" * 12, 0, workbook(*arrived)),
+    ):
+        server.says(f"{FILES}?toukei={toukei}", listing(toukei, "2026-05"))
+        server.says(f"{FILES}?toukei={toukei}&year=20260&month={month_code(5)}", page((heading, number), kind=kind))
+        server.says(f"{DOWNLOAD}?statInfId={number}", body)
 
 
 def ask(home: Path, sql: str) -> list[tuple]:
@@ -33,6 +60,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Fin
     home = tmp_path_factory.mktemp("publishers")
     with publisher() as server:
         server.says(ECB, RATES)
+        says_japan(server)
         up = plimsoll("nightly", home=home, PLIMSOLL_MIRROR=server.url)
     down = plimsoll("nightly", home=home, PLIMSOLL_MIRROR=DEAD)
     yield home, up, down
@@ -58,6 +86,21 @@ def test_the_last_good_figures_stay_in_force(nights: tuple[Path, Finished, Finis
     newest = ask(home, "SELECT rate_date, currency, units_per_eur, source FROM reference.exchange_rates_daily "
                        "WHERE rate_date = (SELECT max(rate_date) FROM reference.exchange_rates_daily) ORDER BY ALL")  # fmt: skip
     assert newest == [(TODAY, "JPY", 200.0, "F-ECB"), (TODAY, "USD", 1.25, "F-ECB")]
+
+
+def test_a_month_of_japans_customs_is_judged_beside_its_gas(nights: tuple[Path, Finished, Finished]) -> None:
+    home, *_ = nights
+    verdicts = ask(home, "SELECT regime, verdict, exemption_id, is_above_cap FROM marts.shipment_verdicts "
+                         "WHERE shipment_id = 'JP-CUSTOMS-2026-05' AND regime IN ('JP', 'US') ORDER BY regime")  # fmt: skip
+    # The only grade that arrived is Sakhalin Blend. Discharge is not known, so 31 May is the level date: GL 55E.
+    assert verdicts == [("JP", "exempt", "S2-JP", True), ("US", "exempt", "S2-US-5", True)]
+    (row,) = ask(home, "SELECT lng_t, lng_value_jpy, crude_bbl, exempt_crude_bbl FROM marts.japan_energy_from_russia "
+                       "WHERE month = '2026-05'")  # fmt: skip
+    # 95,000 kl x 6.28981077.
+    assert row == (500_000, 60_000_000_000, pytest.approx(597_532, abs=1), pytest.approx(597_532, abs=1))
+    apart = ask(home, "SELECT difference_pct, is_beyond_5_pct FROM marts.japan_series_reconciliation "
+                      "WHERE month = '2026-05' AND origin = 'RU'")  # fmt: skip
+    assert apart == [(0, False)]
 
 
 def test_every_request_is_told_without_an_answer_too(nights: tuple[Path, Finished, Finished]) -> None:

@@ -1,6 +1,8 @@
 """Fetching, landing, versions and last-good fallback, with the euro reference rates as the source at hand."""
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +15,7 @@ from pipelines.sources.http import Client, FetchFailed
 from pipelines.sources.publishers import ecb
 from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Entry, Landing
-from pipelines.sources.upstream import Plan
+from pipelines.sources.upstream import Key, Plan, Request
 from tests.publisher_server import Publisher, Reply
 from tests.sources.conftest import Fetch, checks_failed
 
@@ -94,6 +96,52 @@ def test_an_interrupted_backfill_goes_on_where_it_was(server: Publisher, fetch: 
     server.asked.clear()
     fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
     assert [asked.query["startPeriod"] for asked in server.asked] == [["2024-12-01"], ["2025-12-01"]]
+
+
+def settled(about: str) -> upstream.Source:
+    """The bank as if it sent one document that is final, of which a listing says something."""
+    request = Request("all years", ecb.URL, is_settled=True, about=about)
+    return replace(ecb.SOURCE, requests=lambda _: [request])
+
+
+def test_a_settled_document_that_came_badly_is_asked_for_again(
+    server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    server.says(PATH, "<html>busy</html>", rates("USD 2026-11-20 1.1589"))
+    for _ in range(3):
+        fetch(settled(""), "2026-11-22")
+    assert len(server.asked) == 2
+    assert latest(landing) == [("2026-11-20", "USD", 1.1589)]
+
+
+def test_what_a_listing_says_of_a_document_is_kept_with_it(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, Reply(rates("USD 2026-11-20 1.1589").encode(), headers={"ETag": '"1"'}))
+    told = []
+
+    def read_with(document: str, body: bytes) -> Mapping[str, pl.DataFrame]:
+        told.append(document)
+        return ecb.read(document, body)
+
+    for about in ("provisional", "provisional", "final"):
+        fetch(settled(about), "2026-11-22")
+    # The second time it was settled; as something else is said of it, it is asked for whole, and is another version.
+    assert [asked.headers.get("if-none-match") for asked in server.asked] == [None, None]
+    assert [snapshot.about for snapshot in landing.snapshots(ecb.SOURCE.name)] == ["provisional", "final"]
+    upstream.read(replace(ecb.SOURCE, read=read_with), landing)
+    assert told == ["all years provisional", "all years final"]
+
+
+def test_without_its_key_a_source_may_have_another_way(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, rates("USD 2026-11-20 1.1589"))
+    key = Key("BANK_KEY", "https://bank.example/keys", "apiKey")
+    with_key = replace(ecb.SOURCE, key=key)
+    fetch(with_key, "2026-11-22")
+    (entry,) = landing.entries(ecb.SOURCE.name)
+    assert entry.message == "no key: set BANK_KEY; get one at https://bank.example/keys"
+    fetch(replace(with_key, keyless=lambda _: [Request("without", ecb.URL)]), "2026-11-22")
+    fetch(with_key, "2026-11-22", BANK_KEY="secret")
+    assert [asked.query.get("apiKey") for asked in server.asked] == [None, ["secret"]]
+    assert [entry.document for entry in landing.entries(ecb.SOURCE.name)] == ["daily 2026", "without", "daily 2026"]
 
 
 def test_a_document_that_did_not_change_is_not_sent_again(server: Publisher, fetch: Fetch, landing: Landing) -> None:

@@ -15,6 +15,8 @@ from statistics import mean
 
 import pytest
 
+from pipelines.transforms.japan import ARRIVALS_SOURCE, CUSTOMS_SOURCE
+
 DATA = Path(__file__).resolve().parents[2] / "data"
 BBL_PER_M3 = 6.28981077
 
@@ -25,8 +27,8 @@ COLUMNS = {
     "figures/crude_prices_monthly": "month benchmark usd_per_bbl basis published_on source tag",
     "figures/crude_price_points": "point_id grade benchmark first_date last_date low_usd_per_bbl high_usd_per_bbl"
     " basis source note",
-    "figures/japan_crude_from_russia": "figure_id series period_first period_last quantity quantity_unit value currency"
-    " value_usd origin_country grade origin_project loading_first loading_last discharge_first discharge_last"
+    "figures/japan_crude_from_russia": "figure_id series period_first period_last quantity quantity_unit bbl_per_day"
+    " value currency value_usd origin_country grade origin_project loading_first loading_last discharge_first discharge_last"
     " vessel_name vessel_imo published_on confidence source note",
     "figures/enforcement_cases": "case_id authority published_on vessel_name vessel_imo owner hs_code grade"
     " origin_country destination_country loading_first loading_last discharge_first discharge_last"
@@ -44,6 +46,7 @@ COLUMNS = {
     "reference/ports": "port_id un_locode port_name other_name country latitude_deg longitude_deg has_oil_terminal"
     " source note",
     "reference/units": "unit meaning bbl_per_unit t_per_unit source",
+    "reference/country_codes": "scheme code country name source",
 }
 KEYS = {
     "figures/sources": ("source_id",),
@@ -60,6 +63,7 @@ KEYS = {
     "reference/incoterms": ("incoterm",),
     "reference/ports": ("port_id",),
     "reference/units": ("unit",),
+    "reference/country_codes": ("scheme", "code"),
 }
 SOURCED = [name for name, columns in COLUMNS.items() if "source" in columns.split()]
 
@@ -119,7 +123,7 @@ def test_sources_named_in_notes_resolve(name: str) -> None:
 
 
 def test_every_source_is_described_and_used() -> None:
-    used = {row["source"] for name in SOURCED for row in rows(name)}
+    used = {row["source"] for name in SOURCED for row in rows(name)} | {CUSTOMS_SOURCE, ARRIVALS_SOURCE}
     for name in SOURCED:
         for row in rows(name):
             used |= set(re.findall(r"\bF-[A-Z0-9-]+", row.get("note", "")))
@@ -294,6 +298,15 @@ def test_customs_june_and_july_2025_make_one_cargo() -> None:
 )
 def test_volume_agrees_with_the_daily_rate_in_the_same_report(figure_id: str, bbl_per_day: int, days: int) -> None:
     assert japan_barrels(figure_id) == pytest.approx(bbl_per_day * days, rel=1e-4)
+    assert by("figures/japan_crude_from_russia", "figure_id")[figure_id]["bbl_per_day"] == str(bbl_per_day)
+
+
+def test_customs_codes_of_countries_that_sell_crude_or_gas_to_japan() -> None:
+    codes = {row["code"]: row["country"] for row in rows("reference/country_codes")}
+    assert {row["scheme"] for row in rows("reference/country_codes")} == {"japan_customs"}
+    sellers = ("224", "137", "147", "138", "140", "304", "601")
+    assert [codes[code] for code in sellers] == ["RU", "SA", "AE", "KW", "QA", "US", "AU"]
+    assert all(re.fullmatch(r"[1-7]\d\d", code) and re.fullmatch(r"[A-Z]{2}", codes[code]) for code in codes)
 
 
 def test_months_without_imports_are_zero() -> None:
