@@ -19,6 +19,7 @@ from pipelines.assets.table_asset import Finding, TableCheck, table_assets
 from pipelines.checks.rules import stale
 from pipelines.contracts import licensed
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
+from pipelines.contracts.ports import UN_LOCODES, WORLD_PORT_INDEX
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
 from pipelines.contracts.table import Table
@@ -26,11 +27,12 @@ from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, un
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.landing import with_file
-from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
+from pipelines.sources.publishers import STAGED, InForce, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
 from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
+from pipelines.transforms.ports import with_ports
 from pipelines.warehouse.store import Store
 
 # Regime, row of `reference.figure_sources` and source of each list of vessels.
@@ -80,10 +82,10 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
 
 
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    fetched = in_force(store.folder, settings.as_of)
+    fetched = InForce(store.folder, settings.as_of)
     prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
     known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
-    figures = with_fetched(known, fetched)
+    figures = with_ports(with_fetched(known, fetched), fetched[WORLD_PORT_INDEX.name], fetched[UN_LOCODES.name])
     listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
     figures = replace(figures, listed_vessels=listings)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}

@@ -11,9 +11,7 @@ from dataclasses import replace
 import polars as pl
 
 from pipelines.contracts.market import ECB_EXCHANGE_RATES
-from pipelines.contracts.ports import UN_LOCODES, WORLD_PORT_INDEX
 from pipelines.sources.reference import Reference
-from pipelines.transforms import ports
 
 # Rows of `reference.figure_sources` that name the publishers.
 ECB = "F-ECB"
@@ -28,18 +26,9 @@ def with_fetched(shipped: Reference, fetched: Mapping[str, pl.DataFrame]) -> Ref
             fetched[ECB_EXCHANGE_RATES.name].with_columns(source=pl.lit(ECB)),
             ["rate_date", "currency"],
         ),
-        ports=ports.renewed_ports(shipped.ports, fetched[WORLD_PORT_INDEX.name], fetched[UN_LOCODES.name]),
-        figure_sources=_with_source(shipped.figure_sources, ports.UN_LOCODE_SOURCE, fetched[UN_LOCODES.name]),
     )
 
 
 def _renewed(shipped: pl.DataFrame, fetched: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     kept = shipped.join(fetched, on=key, how="anti")
     return pl.concat([kept, fetched.select(shipped.columns)]).sort(key)
-
-
-def _with_source(sources: pl.DataFrame, source: Mapping[str, str | None], fetched: pl.DataFrame) -> pl.DataFrame:
-    """The sources with that of a fetched table, unless nothing of it was fetched."""
-    if fetched.is_empty():
-        return sources
-    return pl.concat([sources, pl.DataFrame([source], schema=sources.schema)])
