@@ -16,7 +16,7 @@ from pipelines.contracts.cargoes import VERDICTS
 from pipelines.contracts.shipments import declared_shipments
 from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
-from pipelines.sources.publishers import InForce
+from pipelines.sources.publishers import in_force
 from pipelines.sources.reference import Reference
 from pipelines.sources.shipments_file import read_shipments
 from pipelines.transforms.estimates import with_estimated_prices
@@ -88,7 +88,7 @@ def assess_file(
     intake = read_shipments(path, contract)
     figures = reference.as_of(as_of)
     if store_folder is not None:
-        figures = with_fetched(figures, InForce(store_folder, as_of))
+        figures = with_fetched(figures, in_force(store_folder, as_of))
     cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(path.name))
     if estimate_unpriced:
         cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)

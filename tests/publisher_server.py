@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Asked:
 class Publisher:
     """replies: by path, the answers in turn; the last one is repeated. A path that is not there answers 404.
 
+    A path may end in a query: then it is for requests that have those parameters, whatever others they have.
+
     An answer with an `ETag` is left out (304) for a request that already has it.
     """
 
@@ -53,6 +55,15 @@ class Publisher:
             for reply in replies
         ]
 
+    def replies_to(self, asked: SplitResult) -> list[Reply]:
+        """The answers that are left for an address."""
+        parameters = set(parse_qsl(asked.query))
+        for path, replies in self.replies.items():
+            known = urlsplit(path)
+            if known.path == asked.path and set(parse_qsl(known.query)) <= parameters:
+                return replies
+        return [Reply(b"no such page", 404)]
+
 
 @contextmanager
 def publisher() -> Iterator[Publisher]:
@@ -65,7 +76,7 @@ def publisher() -> Iterator[Publisher]:
             parts = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             here.asked.append(Asked(parts.path, parse_qs(parts.query), headers, time.monotonic()))
-            replies = here.replies.get(parts.path, [Reply(b"no such page", 404)])
+            replies = here.replies_to(parts)
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
             time.sleep(reply.delay_s)
             etag = reply.headers.get("ETag")

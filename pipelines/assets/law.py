@@ -16,19 +16,36 @@ import polars as pl
 
 from pipelines.assess import shipments_contract
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.upstreams import fetched
+from pipelines.checks.figures import (
+    ECB_FED_BOUND_PCT,
+    RATE_ROUNDING_PCT,
+    ROUNDING_USD_PER_BBL,
+    WORLD_BANK_BOUND_PCT,
+    differing,
+    ecb_monthly_means,
+    percent,
+)
 from pipelines.checks.rules import stale
 from pipelines.contracts import licensed
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
+from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_MONTHLY, WORLD_BANK_CRUDE_PRICES
 from pipelines.contracts.ports import UN_LOCODES, WORLD_PORT_INDEX
-from pipelines.contracts.reference import REFERENCE_TABLES
+from pipelines.contracts.reference import (
+    CRUDE_PRICES_MONTHLY,
+    EXCHANGE_RATES_DAILY,
+    EXCHANGE_RATES_MONTHLY,
+    REFERENCE_TABLES,
+)
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
 from pipelines.contracts.table import Table
 from pipelines.report.rules_in_force import SOON_DAYS, expiring, in_conflict, unverified
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.landing import with_file
-from pipelines.sources.publishers import STAGED, InForce, ofac, uk_sanctions
+from pipelines.sources.publishers import STAGED, in_force, ofac, uk_sanctions
 from pipelines.sources.reference import Reference
+from pipelines.transforms.benchmarks import monthly_means
 from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
@@ -81,11 +98,73 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
 
 
+def _figure_checks() -> dict[Table, list[TableCheck]]:
+    """Warnings where two publishers, or the shipped and the fetched figure, differ by more than a stated bound."""
+    by_benchmark, by_currency = ["month", "benchmark"], ["month", "currency"]
+    cent = pl.lit(ROUNDING_USD_PER_BBL)
+
+    def warning(name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame]) -> TableCheck:
+        def look(frame: pl.DataFrame, store: Store) -> Finding:
+            found = find(frame, store)
+            return Finding(frame.height, found.height, found)
+
+        return TableCheck(name, description, look, dg.AssetCheckSeverity.WARN, is_blocking=False)
+
+    def as_shipped(table: Table, value: str, bound: pl.Expr, said: str) -> TableCheck:
+        return warning(
+            "fetched_agrees_with_shipped",
+            f"A fetched figure (one) is within {said} of the shipped one (other) that it renews.",
+            lambda frame, _: differing(frame, getattr(_reference(), table.name), list(table.key), value, bound),
+        )
+
+    def days_against_months(_: pl.DataFrame, store: Store) -> pl.DataFrame:
+        means = monthly_means(store.scan(CRUDE_PRICES_DAILY).collect(), "price_date", "benchmark", "usd_per_bbl")
+        return differing(means, fetched(EIA_SPOT_PRICES_MONTHLY, store), by_benchmark, "usd_per_bbl", cent)
+
+    def against_world_bank(prices: pl.DataFrame, store: Store) -> pl.DataFrame:
+        other = fetched(WORLD_BANK_CRUDE_PRICES, store)
+        return differing(prices, other, by_benchmark, "usd_per_bbl", percent(WORLD_BANK_BOUND_PCT))
+
+    def ecb_against_fed(fed: pl.DataFrame, store: Store) -> pl.DataFrame:
+        ecb = ecb_monthly_means(store.scan(EXCHANGE_RATES_DAILY).collect())
+        return differing(ecb, fed, by_currency, "units_per_usd", percent(ECB_FED_BOUND_PCT))
+
+    rates = f"{RATE_ROUNDING_PCT} %"
+    checks: dict[Table, list[TableCheck]] = {table: [] for table in REFERENCE_TABLES.values()}
+    checks[EXCHANGE_RATES_DAILY].append(
+        as_shipped(EXCHANGE_RATES_DAILY, "units_per_eur", percent(RATE_ROUNDING_PCT), rates)
+    )
+    checks[EXCHANGE_RATES_MONTHLY] += [
+        as_shipped(EXCHANGE_RATES_MONTHLY, "units_per_usd", percent(RATE_ROUNDING_PCT), rates),
+        warning(
+            "ecb_agrees_with_fed",
+            f"The mean of a month's euro rates, crossed through the dollar (one), is within {ECB_FED_BOUND_PCT} % of "
+            "the Federal Reserve's mean (other).",
+            ecb_against_fed,
+        ),
+    ]
+    checks[CRUDE_PRICES_MONTHLY] += [
+        as_shipped(CRUDE_PRICES_MONTHLY, "usd_per_bbl", cent, f"{ROUNDING_USD_PER_BBL} USD/bbl"),
+        warning(
+            "daily_mean_equals_monthly",
+            f"The mean of a whole month's daily prices (one) is within {ROUNDING_USD_PER_BBL} USD/bbl of the monthly "
+            "price that the agency publishes (other).",
+            days_against_months,
+        ),
+        warning(
+            "world_bank_agrees",
+            f"Brent (one) is within {WORLD_BANK_BOUND_PCT} % of the World Bank's (other).",
+            against_world_bank,
+        ),
+    ]
+    return checks
+
+
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    fetched = InForce(store.folder, settings.as_of)
     prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
     known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
-    figures = with_ports(with_fetched(known, fetched), fetched[WORLD_PORT_INDEX.name], fetched[UN_LOCODES.name])
+    current = in_force(store.folder, settings.as_of)
+    figures = with_ports(with_fetched(known, current), current[WORLD_PORT_INDEX.name], current[UN_LOCODES.name])
     listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
     figures = replace(figures, listed_vessels=listings)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}
@@ -130,8 +209,8 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
 
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
-    reads = [*STAGED.values(), SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
+    reads = [*STAGED.values(), CRUDE_PRICES_DAILY, SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(_figures, REFERENCE_TABLES.values(), name="figures", reads=reads, kind="csv"),
+        table_assets(_figures, _figure_checks(), name="figures", reads=reads, kind="csv"),
     ]

@@ -1,7 +1,8 @@
 """Publishers' data, from their servers to staging.
 
-Here: one asset that fetches into the landing folder, and the tables that are read from there.
-Add here: a check that every source gets.
+Here: one asset that fetches into the landing folder, the tables that are read from there, and those that choose
+between publishers of the same thing.
+Add here: a check that every source gets; another choice.
 Keep out: what a source is and how it is read (`pipelines.sources`).
 """
 
@@ -14,7 +15,9 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.checks.figures import ROUNDING_USD_PER_BBL, differing
 from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS
+from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_DAILY, FRED_SPOT_PRICES_DAILY
 from pipelines.contracts.table import Table
 from pipelines.progress import fetching
 from pipelines.settings import Settings
@@ -22,11 +25,17 @@ from pipelines.sources import upstream
 from pipelines.sources.publishers import SOURCES, STAGED
 from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Landing
-from pipelines.sources.upstream import Plan, Quirk
+from pipelines.sources.upstream import Plan, Quirk, latest
+from pipelines.transforms.benchmarks import daily_prices
 from pipelines.warehouse.store import Store
 
 WARN = dg.AssetCheckSeverity.WARN
-TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS]
+TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS, CRUDE_PRICES_DAILY]
+
+
+def fetched(table: Table, store: Store) -> pl.DataFrame:
+    """The rows of a fetched table that are in force in this night, without the columns about versions."""
+    return latest(store.scan(STAGED[table.name]).collect())
 
 
 def _fetched(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
@@ -68,6 +77,17 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
         SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
         SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
     }
+
+
+def _crude_prices(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
+    agency, relayed = (fetched(table, store) for table in (EIA_SPOT_PRICES_DAILY, FRED_SPOT_PRICES_DAILY))
+    return {CRUDE_PRICES_DAILY.name: daily_prices(agency, relayed)}
+
+
+def _copies_agree(prices: pl.DataFrame, store: Store) -> Finding:
+    relayed = fetched(FRED_SPOT_PRICES_DAILY, store)
+    differ = differing(prices, relayed, list(CRUDE_PRICES_DAILY.key), "usd_per_bbl", pl.lit(ROUNDING_USD_PER_BBL))
+    return Finding(prices.height, differ.height, differ)
 
 
 def _newest_used(snapshots: pl.DataFrame, _: Store) -> Finding:
@@ -119,4 +139,20 @@ def build_assets() -> list[dg.AssetsDefinition]:
     return [
         table_assets(_fetched, [SOURCE_REQUESTS], name="publishers_fetched", kind="https"),
         table_assets(_read, _checks(), name="publishers_read", reads=[SOURCE_REQUESTS]),
+        table_assets(
+            _crude_prices,
+            {
+                CRUDE_PRICES_DAILY: [
+                    TableCheck(
+                        "eia_and_fred_agree",
+                        "Where the agency (one) and the relayed copy (other) both have a day, they have one price.",
+                        _copies_agree,
+                        WARN,
+                        is_blocking=False,
+                    )
+                ]
+            },
+            name="crude_prices_daily",
+            reads=[STAGED[EIA_SPOT_PRICES_DAILY.name], STAGED[FRED_SPOT_PRICES_DAILY.name]],
+        ),
     ]

@@ -164,10 +164,14 @@ def sources_page(sources: Sequence[Source]) -> str:
         bands = {f"rows of {name}": band for name, band in source.rows.items()} | {
             f"filled share of {name}": band for name, band in source.fill_rates.items()
         }
+        bands |= {f"median of {name}": band for name, band in source.medians.items()}
         lines += [
             f"- Band, {what}: {band.low:,g} to {band.high:,g}. {_sentence(band.why)}" for what, band in bands.items()
         ]
-        lines += [f"- Check `{q.name}`: {q.description}" for quirks in source.quirks.values() for q in quirks]
+        # Several tables of a source may have the same check.
+        lines += dict.fromkeys(
+            f"- Check `{q.name}`: {q.description}" for quirks in source.quirks.values() for q in quirks
+        )
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

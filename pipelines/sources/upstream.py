@@ -6,11 +6,13 @@ Keep out: anything about one publisher (`pipelines.sources.publishers`, one modu
 """
 
 import datetime as dt
+import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import polars as pl
 
@@ -24,6 +26,11 @@ _SNAPSHOT_FIELDS = ("source_name", "document", "fetched_at", "sha256", "size_byt
 # Kept header of an answer to the header that asks for something newer.
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
+# How long a change by a publisher is worth a warning.
+LATELY_DAYS = 31
+_LATELY = pl.col("last_seen_at").max() - pl.duration(days=LATELY_DAYS)
+MONTH_END = pl.col("month").add("-01").str.to_date().dt.month_end()
+
 
 class SourceFault(Exception):
     """A document is not what the publisher used to send. `check` names what failed, the message says how."""
@@ -34,11 +41,29 @@ class SourceFault(Exception):
 
 
 @dataclass(frozen=True)
+class Year:
+    """A document's worth of a daily series: `number` says whose year it is, `first` and `last` what is asked for."""
+
+    number: int
+    first: dt.date
+    last: dt.date
+    settled_on: dt.date
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a round of requests is for: all periods from `first` to `today`."""
 
     first: dt.date
     today: dt.date
+
+    def years(self) -> Iterator[Year]:
+        """Calendar years, for daily series of which a month is final when the next one is over.
+
+        Each takes in the December before it, so that no document is empty in the first days of a year.
+        """
+        for year in range(self.first.year, self.today.year + 1):
+            yield Year(year, dt.date(year - 1, 12, 1), dt.date(year, 12, 31), dt.date(year + 1, 2, 1))
 
 
 @dataclass(frozen=True)
@@ -52,13 +77,22 @@ class Key:
 
 @dataclass(frozen=True)
 class Request:
-    """One document of a data set. A settled one is final: once it has landed it is not asked for again."""
+    """One document of a data set. A settled one is final: once it has landed well it is not asked for again.
+
+    settled_on: the day from which a document is final: what was seen before that day is asked for again.
+    """
 
     document: Document
     url: str
     params: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     is_settled: bool = False
+    settled_on: dt.date | None = None
+
+    def is_final(self, known: Snapshot, today: dt.date) -> bool:
+        """Whether a version that has landed needs no asking again."""
+        is_over = self.settled_on is not None and self.settled_on <= min(today, known.last_seen_at.date())
+        return self.is_settled or is_over
 
 
 @dataclass(frozen=True)
@@ -98,7 +132,9 @@ class Source:
 
     requests: what to ask for. follow: further requests that an answer leads to (pages, files of a listing).
     read: the frames, by name of table, that a document holds; an empty mapping for a mere listing; raises
-    `SourceFault`. rows, fill_rates: bands that each document keeps, by table and by `table.column`.
+    `SourceFault`. rows, fill_rates, medians: bands that each document keeps, by table and by `table.column`; a median
+    outside its band shows a change of unit. sends_web_pages: a web page may be what was asked for, so what is wrong
+    with it is named as `read` names it.
     period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
     version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
     edition_columns: columns that only say which edition shows a row; a new edition of the same figures is no new
@@ -122,10 +158,12 @@ class Source:
     follow: Callable[[Request, bytes], Iterable[Request]] = lambda _request, _body: ()
     rows: Mapping[str, Band] = field(default_factory=dict)
     fill_rates: Mapping[str, Band] = field(default_factory=dict)
+    medians: Mapping[str, Band] = field(default_factory=dict)
     quirks: Mapping[str, Sequence[Quirk]] = field(default_factory=dict)
     key: Key | None = None
     pause_s: float = 0.0
     is_redistributable: bool = True
+    sends_web_pages: bool = False
 
 
 def fetch(
@@ -165,7 +203,7 @@ def fetch(
             progress(done, done + len(waiting))
             request = waiting.pop(0)
             known = newest.get(request.document)
-            if request.is_settled and known is not None:
+            if known is not None and request.is_final(known, plan.today) and _reads_well(source, known):
                 continue
             asked_at, shown = _now(), _shown(request)
             try:
@@ -183,7 +221,7 @@ def fetch(
             if answer.body is None and known is not None:
                 digest, size, body = known.sha256, known.size_bytes, known.read()
             else:
-                body = answer.body or b""
+                body = _without(secret.values(), answer.body or b"")
                 digest, size = landing.keep(body), len(body)
             outcome = "unchanged" if known is not None and known.sha256 == digest else "new"
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
@@ -303,6 +341,14 @@ def _bytes(snapshot: Snapshot) -> bytes:
         raise SourceFault("readable", f"its bytes are gone from the landing folder or damaged ({error})") from error
 
 
+def _reads_well(source: Source, snapshot: Snapshot) -> bool:
+    try:
+        _frames(source, snapshot.document, _bytes(snapshot))
+    except SourceFault:
+        return False
+    return True
+
+
 def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.DataFrame]:
     """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
     if not body.strip():
@@ -310,7 +356,7 @@ def _frames(source: Source, document: Document, body: bytes) -> Mapping[str, pl.
     try:
         frames = source.read(document, body)
     except SourceFault:
-        if _is_web_page(body):
+        if _is_web_page(body) and not source.sends_web_pages:
             raise SourceFault("not_a_web_page", "a web page came instead of data") from None
         raise
     except Exception as error:  # foreign bytes can break a parser in ways that nobody lists
@@ -338,6 +384,9 @@ def _kept_promises(source: Source, table: Table, frame: pl.DataFrame) -> pl.Data
         filled = 1 - frame[column].null_count() / frame.height
         band = source.fill_rates.get(f"{table.name}.{column}")
         _within(filled, band, "fill_rate_in_band", f"{column} is filled in {filled:.1%} of rows")
+        if (band := source.medians.get(f"{table.name}.{column}")) is not None:
+            median = float(frame[column].median() or 0.0)  # type: ignore[arg-type]
+            _within(median, band, "unit_as_expected", f"the median of {column} is {median:g}")
     return frame
 
 
@@ -356,6 +405,23 @@ def require_columns(found: Iterable[str], expected: Iterable[str], allowed: Iter
     new = [name for name in found if name not in expected and name not in allowed]
     if allowed and new:
         raise SourceFault("columns_as_expected", f"new column {', '.join(new)[:300]}")
+
+
+def month_over(today: dt.date, months: int) -> dt.date:
+    """Last day of the month that lies so many months back: of the month before this one for 1."""
+    first = today.year * 12 + today.month - months
+    return dt.date(first // 12, first % 12 + 1, 1) - dt.timedelta(days=1)
+
+
+def csv_table(body: bytes) -> pl.DataFrame:
+    """A CSV with a header, every value as text, the names without blanks around them.
+
+    Raises `SourceFault` where the last line breaks off: Polars would fill it up with nulls.
+    """
+    header, last = body.split(b"\n", 1)[0], body.rsplit(b"\n", 1)[-1]
+    if last.strip() and last.count(b",") < header.count(b","):
+        raise SourceFault("not_cut_off", "the last line breaks off before its last column")
+    return pl.read_csv(body, infer_schema=False).rename(lambda name: name.strip())
 
 
 def versions(
@@ -469,6 +535,36 @@ def latest(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter("is_latest").drop(about)
 
 
+def revised(table: Table, *values: str) -> Quirk:
+    """Names figures of `table` that the publisher changed lately, with the printing before: all printings are kept."""
+
+    def failing(frame: pl.DataFrame) -> pl.DataFrame:
+        key = list(table.key)
+        before = {f"{name}_before": pl.col(name).shift(1).over(key, order_by="fetched_at") for name in values}
+        is_changed = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in values)
+        is_first = pl.col("fetched_at") == pl.col("fetched_at").min().over(key)
+        changed = frame.with_columns(**before).filter(is_changed & ~is_first & (pl.col("fetched_at") >= _LATELY))
+        return changed.select(*key, *before, *values, "known_on")
+
+    return Quirk(
+        "printings_agree",
+        f"No figure was changed in the last {LATELY_DAYS} days; where one was, all are kept.",
+        failing,
+    )
+
+
+def withdrawn(table: Table) -> Quirk:
+    """Names rows of `table` that newer editions lately ceased to show: a sudden drop, or taken back."""
+
+    def failing(frame: pl.DataFrame) -> pl.DataFrame:
+        gone = frame.filter(pl.col("withdrawn_on") >= _LATELY.dt.date())
+        return gone.select(*table.key, "document", "withdrawn_on")
+
+    return Quirk(
+        "nothing_withdrawn", f"No row was missing from a newer edition in the last {LATELY_DAYS} days.", failing
+    )
+
+
 def freshness(source: Source, landing: Landing, reading: Reading, today: dt.date) -> dict[str, object]:
     """A row of `SOURCE_FRESHNESS`: how new the rows are, and what is wrong if they are not."""
     ends = [
@@ -531,6 +627,15 @@ def _shown(request: Request) -> str:
     if not request.params:
         return request.url
     return request.url + "?" + "&".join(f"{name}={value}" for name, value in request.params.items())
+
+
+def _without(secrets: Iterable[str], body: bytes) -> bytes:
+    """The answer without the keys that it was asked with: some publishers print the request back."""
+    for secret in secrets:
+        in_json = json.dumps(secret)[1:-1]
+        for written in {secret, quote(secret, safe=""), in_json, in_json.replace("/", r"\/")}:
+            body = body.replace(written.encode(), b"(key)")
+    return body
 
 
 def _is_web_page(body: bytes) -> bool:

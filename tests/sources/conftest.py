@@ -48,3 +48,12 @@ def fetch(server: Publisher, landing: Landing) -> Fetch:
 def checks_failed(reading: Reading) -> list[str | None]:
     """The checks that rejected snapshots, in the order of the snapshots; None for one that was read."""
     return reading.snapshots["check_name"].to_list()
+
+
+def real_file(name: str) -> bytes:
+    """A publisher's real file, from a folder `shared/data/real` above the checkout; skips where there is none."""
+    for folder in Path(__file__).resolve().parents:
+        path = folder / "shared" / "data" / "real" / name
+        if path.is_file():
+            return path.read_bytes()
+    pytest.skip(f"{name} is not on this machine")

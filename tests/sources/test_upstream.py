@@ -66,9 +66,30 @@ def test_years_that_are_over_are_asked_for_once(server: Publisher, fetch: Fetch)
     server.says(PATH, rates("USD 2024-01-02 1.0956"))
     fetch(ecb.SOURCE, "2026-11-22", first="2024-05-01")
     fetch(ecb.SOURCE, "2026-11-22", first="2024-05-01")
+    # The December before each year stands in its document, so that none is empty in early January.
     assert [asked.query["startPeriod"] for asked in server.asked] == [
-        ["2024-01-01"], ["2025-01-01"], ["2026-01-01"], ["2026-01-01"],
+        ["2023-12-01"], ["2024-12-01"], ["2025-12-01"], ["2025-12-01"],
     ]  # fmt: skip
+
+
+def test_a_year_that_was_seen_before_it_was_over_is_asked_for_once_more(
+    server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    keep(landing, "2024-12-30T03:00", rates("USD 2024-12-27 1.0435"), "daily 2024")
+    server.says(PATH, rates("USD 2024-12-27 1.0435", "USD 2024-12-31 1.0389"))
+    for _ in range(2):
+        fetch(ecb.SOURCE, "2025-12-31", first="2024-01-01")
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2023-12-01"], ["2024-12-01"], ["2024-12-01"]]
+    assert latest(landing) == [("2024-12-27", "USD", 1.0435), ("2024-12-31", "USD", 1.0389)]
+
+
+def test_a_settled_document_that_could_not_be_read_is_asked_for_again(server: Publisher, fetch: Fetch) -> None:
+    good = Reply(rates("USD 2024-01-02 1.0956").encode())
+    server.says(PATH, Reply(b"<html>busy</html>"), good)
+    for _ in range(3):
+        fetch(ecb.SOURCE, "2026-03-01", first="2025-01-01")
+    asked = [asked.query["startPeriod"] for asked in server.asked]
+    assert asked == [["2024-12-01"], ["2025-12-01"], ["2024-12-01"], ["2025-12-01"], ["2025-12-01"]]
 
 
 def test_an_interrupted_backfill_goes_on_where_it_was(server: Publisher, fetch: Fetch) -> None:
@@ -77,7 +98,7 @@ def test_an_interrupted_backfill_goes_on_where_it_was(server: Publisher, fetch: 
     fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
     server.asked.clear()
     fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
-    assert [asked.query["startPeriod"] for asked in server.asked] == [["2025-01-01"], ["2026-01-01"]]
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2024-12-01"], ["2025-12-01"]]
 
 
 def test_a_document_that_did_not_change_is_not_sent_again(server: Publisher, fetch: Fetch, landing: Landing) -> None:
@@ -302,10 +323,8 @@ def test_files_put_there_by_people_are_read_like_answers(landing: Landing, tmp_p
     assert latest(landing) == [("2026-11-20", "JPY", 181.06), ("2026-11-20", "USD", 1.1589)]
 
 
-def keep(landing: Landing, at: str, body: str) -> None:
+def keep(landing: Landing, at: str, body: str, document: str = "daily 2026") -> None:
     """An answer of the bank as it landed at a time (UTC)."""
     when = dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
     digest = landing.keep(body.encode())
-    landing.note(
-        Entry(ecb.SOURCE.name, "daily 2026", ecb.URL, when, at, "new", 200, sha256=digest, size_bytes=len(body))
-    )
+    landing.note(Entry(ecb.SOURCE.name, document, ecb.URL, when, at, "new", 200, sha256=digest, size_bytes=len(body)))

@@ -6,40 +6,66 @@ Keep out: what all sources do alike (`pipelines.sources.upstream`).
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
-from pipelines.sources.publishers import ecb, ofac, uk_sanctions, un_locode, world_port_index
+from pipelines.sources.publishers import (
+    consultant,
+    ecb,
+    eia,
+    fed,
+    fred,
+    ofac,
+    uk_sanctions,
+    un_locode,
+    world_bank,
+    world_port_index,
+)
 from pipelines.sources.upstream import Source, as_known, latest
 
-SOURCES: tuple[Source, ...] = (ecb.SOURCE, ofac.SOURCE, uk_sanctions.SOURCE, world_port_index.SOURCE, un_locode.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    ecb.SOURCE,
+    eia.SOURCE,
+    fred.SOURCE,
+    fed.SOURCE,
+    consultant.SOURCE,
+    world_bank.SOURCE,
+    ofac.SOURCE,
+    uk_sanctions.SOURCE,
+    world_port_index.SOURCE,
+    un_locode.SOURCE,
+)
 _PLAIN: dict[str, Table] = {table.name: table for source in SOURCES for table in source.tables}
 STAGED: dict[str, Table] = {name: versioned(table) for name, table in _PLAIN.items()}
 
 
-class InForce(Mapping[str, pl.DataFrame]):
-    """The rows in force on a day of every fetched table, by name, as the last night stored them; none where it stored
-    none. A table is read when it is asked for: there are large ones that few need.
+class _ReadOnDemand(dict[str, pl.DataFrame]):
+    """Tables by name, each read when it is first asked for: there are large ones that few need."""
+
+    def __init__(self, read: Callable[[str], pl.DataFrame]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, name: str) -> pl.DataFrame:
+        self[name] = self._read(name)
+        return self[name]
+
+
+def in_force(store_folder: Path, day: dt.date | None) -> dict[str, pl.DataFrame]:
+    """The rows in force on a day of a fetched table, by its name, as the last night stored them; none where it
+    stored none. A table is there once it was asked for.
     """
 
-    def __init__(self, store_folder: Path, day: dt.date | None) -> None:
-        self._folder, self._day = store_folder, day
-
-    def __getitem__(self, name: str) -> pl.DataFrame:
+    def read(name: str) -> pl.DataFrame:
         table = STAGED[name]
-        path = self._folder / table.schema / f"{name}.parquet"
         try:
-            stored = table.conform(pl.read_parquet(path, glob=False))
+            stored = table.conform(pl.read_parquet(store_folder / table.schema / f"{name}.parquet", glob=False))
         except (FileNotFoundError, ContractError):  # never stored, or by another version of the program
             stored = table.empty()
-        return latest(as_known(stored, _PLAIN[name], self._day))
+        return latest(as_known(stored, _PLAIN[name], day))
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(STAGED)
-
-    def __len__(self) -> int:
-        return len(STAGED)
+    return _ReadOnDemand(read)

@@ -12,50 +12,75 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from pipelines.contracts.market import ECB_EXCHANGE_RATES
-from pipelines.sources.upstream import Band, Plan, Quirk, Request, Source, SourceFault, require_columns
+from pipelines.sources.upstream import (
+    Band,
+    Plan,
+    Quirk,
+    Request,
+    Source,
+    SourceFault,
+    csv_table,
+    require_columns,
+    revised,
+    withdrawn,
+)
 
 URL = "https://data-api.ecb.europa.eu/service/data/EXR/D..EUR.SP00.A"
 # The longest run of days without a rate is Good Friday to Easter Monday; a rate is out in the afternoon.
 LONGEST_GAP_DAYS = 5
+HISTORY_FILE = "eurofxref-hist.csv"
+# All days since 1999 make 2 MB.
+LONGEST_HISTORY_BYTES = 100_000_000
+SDMX_COLUMNS = ("CURRENCY", "CURRENCY_DENOM", "TIME_PERIOD", "OBS_VALUE")
 
 
 def requests(plan: Plan) -> Iterable[Request]:
-    """One document per calendar year; a year that is over is settled."""
-    for year in range(plan.first.year, plan.today.year + 1):
-        yield Request(
-            f"daily {year}",
-            URL,
-            {"format": "csvdata", "startPeriod": f"{year}-01-01", "endPeriod": f"{year}-12-31"},
-            is_settled=year < plan.today.year,
-        )
+    """One document per calendar year."""
+    for year in plan.years():
+        period = {"startPeriod": year.first.isoformat(), "endPeriod": year.last.isoformat()}
+        yield Request(f"daily {year.number}", URL, {"format": "csvdata", **period}, settled_on=year.settled_on)
 
 
 def read(_: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """Rates of a document in either format."""
     if body[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(body)) as archive:
-            body = archive.read("eurofxref-hist.csv")
-    table = pl.read_csv(body, infer_schema=False)
-    rates = _history(table) if table.columns[0].strip() == "Date" else _sdmx(table)
+        body = _unpacked(body)
+    table = csv_table(body)
+    rates = _history(table) if table.columns[0] == "Date" else _sdmx(table)
     return {ECB_EXCHANGE_RATES.name: rates}
 
 
+def _unpacked(body: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        if HISTORY_FILE not in archive.namelist():
+            raise SourceFault(
+                "file_found", f"no {HISTORY_FILE} in the zip; it has {', '.join(archive.namelist())[:300]}"
+            )
+        if archive.getinfo(HISTORY_FILE).file_size > LONGEST_HISTORY_BYTES:
+            raise SourceFault("volume_in_band", f"{HISTORY_FILE} unpacks to more than {LONGEST_HISTORY_BYTES:,} bytes")
+        return archive.read(HISTORY_FILE)
+
+
 def _sdmx(table: pl.DataFrame) -> pl.DataFrame:
-    require_columns(table.columns, ("CURRENCY", "CURRENCY_DENOM", "TIME_PERIOD", "OBS_VALUE"))
+    require_columns(table.columns, SDMX_COLUMNS)
     if (table["CURRENCY_DENOM"] != "EUR").any():
         raise SourceFault("unit_as_expected", "rates against another currency than the euro")
+    if "UNIT_MULT" in table.columns and (table["UNIT_MULT"] != "0").any():
+        raise SourceFault("unit_as_expected", "rates in other powers of ten than single units")
+    if "FREQ" in table.columns and (table["FREQ"] != "D").any():
+        raise SourceFault("period_as_expected", "rates by another period than the day")
     return table.select(
         rate_date=pl.col("TIME_PERIOD").str.to_date("%Y-%m-%d"),
         currency="CURRENCY",
-        units_per_eur=pl.col("OBS_VALUE").cast(pl.Float64),
+        # Days of closing stand in the answer without a value.
+        units_per_eur=pl.col("OBS_VALUE").replace(["", "NaN"], None).cast(pl.Float64),
     ).drop_nulls("units_per_eur")
 
 
 def _history(table: pl.DataFrame) -> pl.DataFrame:
     # A comma at the end of each line makes a column without a name; N/A: no rate on that day.
-    table = table.rename(lambda name: name.strip())
     currencies = [name for name in table.columns if len(name) == 3 and name.isupper()]
-    require_columns(table.columns, ("Date", "USD", "JPY", "GBP"))
+    require_columns(table.columns, ("Date", "USD", "JPY", "GBP"), ("", *currencies))
     return (
         table.select("Date", *currencies)
         .unpivot(index="Date", variable_name="currency", value_name="units_per_eur")
@@ -97,7 +122,7 @@ SOURCE = Source(
         ECB_EXCHANGE_RATES.name: Band(
             1,
             500_000,
-            "up to 41 currencies on up to 262 days of each year since 1999; early January has few",
+            "up to 41 currencies on up to 262 days of each year since 1999; never none",
         )
     },
     quirks={
@@ -106,7 +131,9 @@ SOURCE = Source(
                 "rates_the_right_way_round",
                 "Yen per dollar lies between 75 and 250, euro per dollar between 0.6 and 1.3.",
                 _wrong_way_round,
-            )
+            ),
+            revised(ECB_EXCHANGE_RATES, "units_per_eur"),
+            withdrawn(ECB_EXCHANGE_RATES),
         ]
     },
 )
