@@ -32,6 +32,7 @@ from pipelines.contracts import licensed
 from pipelines.contracts.customs import JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_MONTHLY, WORLD_BANK_CRUDE_PRICES
+from pipelines.contracts.ports import UN_LOCODES, WORLD_PORT_INDEX
 from pipelines.contracts.reference import (
     CRUDE_PRICES_MONTHLY,
     EXCHANGE_RATES_DAILY,
@@ -51,6 +52,7 @@ from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.japan import CUSTOMS_SOURCE, implausible
 from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
+from pipelines.transforms.ports import with_ports
 from pipelines.warehouse.store import Store
 
 # Regime, row of `reference.figure_sources` and source of each list of vessels.
@@ -164,7 +166,8 @@ def _figure_checks() -> dict[Table, list[TableCheck]]:
 def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
     known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
-    figures = with_fetched(known, in_force(store.folder, settings.as_of))
+    current = in_force(store.folder, settings.as_of)
+    figures = with_ports(with_fetched(known, current), current[WORLD_PORT_INDEX.name], current[UN_LOCODES.name])
     listings = renewed(figures.listed_vessels, _fetched_lists(settings, store), settings.as_of)
     figures = replace(figures, listed_vessels=listings)
     return {table.name: getattr(figures, table.name) for table in REFERENCE_TABLES.values()}

@@ -241,7 +241,7 @@ def fetch(
             outcome = "unchanged" if known is not None and known.sha256 == digest else "new"
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
             try:
-                _frames(source, request.document, request.about, body)
+                _frames(source, request.document, body, request.about)
                 waiting += source.follow(request, body)
             except SourceFault:
                 # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
@@ -339,7 +339,7 @@ def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mappi
     if found is None:
         body = _bytes(snapshot)
         try:
-            found = {}, dict(_frames(source, snapshot.document, snapshot.about, body))
+            found = {}, dict(_frames(source, snapshot.document, body, snapshot.about))
         except SourceFault as fault:
             found = {"check": fault.check, "message": str(fault)}, {}
         if kept is not None:
@@ -365,7 +365,7 @@ def _reads_well(source: Source, snapshot: Snapshot, kept: Readings | None) -> bo
     return True
 
 
-def _frames(source: Source, document: Document, about: str, body: bytes) -> Mapping[str, pl.DataFrame]:
+def _frames(source: Source, document: Document, body: bytes, about: str = "") -> Mapping[str, pl.DataFrame]:
     """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
     if not body.strip():
         raise SourceFault("not_empty", "the document is empty")
@@ -493,24 +493,30 @@ def versions(
     )
     figures = [name for name in values if name not in edition_columns]
     content = pl.struct(figures).hash() if figures else pl.lit(0, pl.UInt64)
-    is_changed = (pl.col("_content") != pl.col("_content").shift(1)).fill_null(True).over(key)
-    is_back = (pl.col("_before") > pl.col("_number").shift(1)).fill_null(False).over([*key, "_series"])
+    # The rows of a key follow one another, which is many times faster than looking at each key by itself.
+    is_new_key = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in key)
+    is_back = (pl.col("_series") == pl.col("_series").shift(1)) & (pl.col("_before") > pl.col("_number").shift(1))
     runs = (
         seen.join(neighbours, on="_number", how="left", maintain_order="left")
         .with_columns(_content=content)
-        .with_columns(_run=(is_changed | is_back).cum_sum().over(key))
-        .group_by(*key, "_run", maintain_order=True)
+        .with_columns(_is_new_key=is_new_key | (pl.int_range(pl.len()) == 0))
+        .with_columns(
+            _run=(
+                pl.col("_is_new_key") | (pl.col("_content") != pl.col("_content").shift(1)) | is_back.fill_null(False)
+            ).cum_sum()
+        )
+        .group_by("_run", maintain_order=True)
         .agg(
-            pl.col(*values, "fetched_at", "sha256", "_shown_on").first(),
+            pl.col(*key, *values, "fetched_at", "sha256", "_shown_on", "_is_new_key").first(),
             pl.col("document", "last_seen_at", "_after", "_after_on").last(),
             _first=pl.col("_number").first(),
         )
     )
     first_known = pl.col("_shown_on") if published_on is None else pl.min_horizontal("_shown_on", published_on)
-    superseded_by = pl.col("_first").shift(-1).over(key)
+    superseded_by = pl.when(~pl.col("_is_new_key").shift(-1)).then(pl.col("_first").shift(-1))
     is_withdrawn = (pl.col("_after") < superseded_by).fill_null(pl.col("_after").is_not_null())
     runs = runs.with_columns(
-        known_on=pl.when(pl.col("_run") == pl.col("_run").min().over(key)).then(first_known).otherwise("_shown_on"),
+        known_on=pl.when("_is_new_key").then(first_known).otherwise("_shown_on"),
         withdrawn_on=pl.when(is_withdrawn).then("_after_on"),
         is_latest=pl.lit(False),
     ).select(column.name for column in (*table.columns, *VERSION_COLUMNS))

@@ -19,10 +19,8 @@ from pipelines.contracts.market import (
     FRED_SPOT_PRICES_DAILY,
     URALS_TAX_PRICES,
 )
-from pipelines.contracts.ports import UN_LOCODES, WORLD_PORT_INDEX
 from pipelines.contracts.reference import CRUDE_PRICES_MONTHLY
 from pipelines.sources.reference import Reference
-from pipelines.transforms import ports
 from pipelines.transforms.benchmarks import daily_prices, monthly_means
 from pipelines.transforms.japan import official_crude
 
@@ -49,8 +47,6 @@ def with_fetched(shipped: Reference, fetched: Mapping[str, pl.DataFrame]) -> Ref
             pl.concat([_brent(fetched), _urals(fetched[URALS_TAX_PRICES.name], shipped.crude_prices_monthly)]),
             ["month", "benchmark"],
         ),
-        ports=ports.renewed_ports(shipped.ports, fetched[WORLD_PORT_INDEX.name], fetched[UN_LOCODES.name]),
-        figure_sources=_with_source(shipped.figure_sources, ports.UN_LOCODE_SOURCE, fetched[UN_LOCODES.name]),
         japan_crude_from_russia=official_crude(
             shipped.japan_crude_from_russia,
             fetched[JAPAN_CUSTOMS_LINES.name],
@@ -101,10 +97,3 @@ def _urals(fetched: pl.DataFrame, shipped: pl.DataFrame) -> pl.DataFrame:
         )
         .select(CRUDE_PRICES_MONTHLY.polars_schema().names())
     )
-
-
-def _with_source(sources: pl.DataFrame, source: Mapping[str, str | None], fetched: pl.DataFrame) -> pl.DataFrame:
-    """The sources with that of a fetched table, unless nothing of it was fetched."""
-    if fetched.is_empty():
-        return sources
-    return pl.concat([sources, pl.DataFrame([source], schema=sources.schema)])

@@ -5,9 +5,12 @@ Add here: another list of ports.
 Keep out: reading of the lists (`pipelines.sources.publishers`).
 """
 
+from dataclasses import replace
+
 import polars as pl
 
-from pipelines.contracts.reference import PORTS
+from pipelines.contracts.reference import FIGURE_SOURCES, PORTS
+from pipelines.sources.reference import Reference
 
 # Rows of `reference.figure_sources` that name the publishers.
 WPI, UN_LOCODE = "F-WPI", "F-UN-LOCODE"
@@ -20,6 +23,14 @@ UN_LOCODE_SOURCE = {
 }
 _CODE = r"^[A-Z]{2}[A-Z0-9]{3}$"
 _TO_BE_REMOVED = "XX"
+
+
+def with_ports(reference: Reference, index: pl.DataFrame, codes: pl.DataFrame) -> Reference:
+    """The figures with their ports renewed, and with the source of the codes if there are any."""
+    sources = [reference.figure_sources]
+    if not codes.is_empty():
+        sources.append(pl.DataFrame([UN_LOCODE_SOURCE], schema=FIGURE_SOURCES.polars_schema()))
+    return replace(reference, ports=renewed_ports(reference.ports, index, codes), figure_sources=pl.concat(sources))
 
 
 def renewed_ports(shipped: pl.DataFrame, index: pl.DataFrame, codes: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Fetching, landing, versions and last-good fallback, with the euro reference rates as the source at hand."""
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +9,22 @@ from pathlib import Path
 import polars as pl
 import pytest
 import stamina
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipelines.contracts.fetching import SOURCE_FRESHNESS
+from pipelines.contracts.market import ECB_EXCHANGE_RATES
 from pipelines.sources import upstream
 from pipelines.sources.http import Client, FetchFailed
 from pipelines.sources.publishers import ecb
 from pipelines.sources.readings import Readings
-from pipelines.sources.snapshots import Entry, Landing
+from pipelines.sources.snapshots import Entry, Landing, Snapshot
 from pipelines.sources.upstream import Key, Plan, Request
 from tests.publisher_server import Publisher, Reply
 from tests.sources.conftest import Fetch, checks_failed
 
 PATH = "/data-api.ecb.europa.eu/service/data/EXR/D..EUR.SP00.A"
+DAY = dt.date(2026, 11, 1)
 HEADER = "KEY,FREQ,CURRENCY,CURRENCY_DENOM,TIME_PERIOD,OBS_VALUE\n"
 
 
@@ -203,6 +208,34 @@ def test_a_row_that_is_shown_again_after_it_was_withdrawn_is_a_new_version(landi
     assert table.select("withdrawn_on", "is_latest").rows() == [(dt.date(2026, 11, 21), False), (None, True)]
     assert latest(landing, as_of="2026-11-21") == [("2026-11-19", "USD", 1.15)]
     assert read(landing).tables["ecb_exchange_rates"].filter(currency="USD").height == 1
+
+
+@given(st.lists(st.tuples(*[st.sampled_from([None, 1.0, 2.0])] * 2), min_size=1, max_size=7))
+def test_versions_are_the_runs_of_a_row_through_the_editions(editions: list[tuple]) -> None:
+    """Each row of a document, by edition: None where it does not show it."""
+    days = [dt.date(2026, 11, 1) + dt.timedelta(days=number) for number in range(len(editions))]
+    readings = [
+        (
+            Snapshot("s", "d", str(number), 1, at := dt.datetime.combine(day, dt.time(3), dt.UTC), at, {}, Path()),
+            pl.DataFrame(
+                [(DAY, currency, rate) for currency, rate in zip(("JPY", "USD"), shown, strict=True) if rate],
+                schema=ECB_EXCHANGE_RATES.polars_schema(),
+                orient="row",
+            ),
+        )
+        for number, (day, shown) in enumerate(zip(days, editions, strict=True))
+    ]
+    expected = []
+    for column, currency in enumerate(("JPY", "USD")):
+        shown = [None, *(edition[column] for edition in editions)]
+        for number, (before, rate) in enumerate(itertools.pairwise(shown)):
+            if rate is not None and rate != before:
+                rest = shown[number + 1 :]
+                end = number + next((n for n, other in enumerate(rest) if other != rate), len(rest))
+                gone = end < len(days) and shown[end + 1] is None
+                expected.append((currency, rate, days[number], days[end] if gone else None, end == len(days)))
+    found = upstream.versions(readings, ECB_EXCHANGE_RATES).sort("currency", "known_on")
+    assert found.select("currency", "units_per_eur", "known_on", "withdrawn_on", "is_latest").rows() == expected
 
 
 GOOD = rates("USD 2026-11-19 1.15").encode()

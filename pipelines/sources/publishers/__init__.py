@@ -6,6 +6,7 @@ Keep out: what all sources do alike (`pipelines.sources.upstream`).
 """
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -48,18 +49,33 @@ SOURCES: tuple[Source, ...] = (
     world_port_index.SOURCE,
     un_locode.SOURCE,
 )
-STAGED: dict[str, Table] = {table.name: versioned(table) for source in SOURCES for table in source.tables}
+_PLAIN: dict[str, Table] = {table.name: table for source in SOURCES for table in source.tables}
+STAGED: dict[str, Table] = {name: versioned(table) for name, table in _PLAIN.items()}
+
+
+class _ReadOnDemand(dict[str, pl.DataFrame]):
+    """Tables by name, each read when it is first asked for: there are large ones that few need."""
+
+    def __init__(self, read: Callable[[str], pl.DataFrame]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, name: str) -> pl.DataFrame:
+        self[name] = self._read(name)
+        return self[name]
 
 
 def in_force(store_folder: Path, day: dt.date | None) -> dict[str, pl.DataFrame]:
-    """The rows in force on a day of every fetched table, as the last night stored them; none where it stored none."""
-    plain = {table.name: table for source in SOURCES for table in source.tables}
-    frames = {}
-    for name, table in STAGED.items():
-        path = store_folder / table.schema / f"{name}.parquet"
+    """The rows in force on a day of a fetched table, by its name, as the last night stored them; none where it
+    stored none. A table is there once it was asked for.
+    """
+
+    def read(name: str) -> pl.DataFrame:
+        table = STAGED[name]
         try:
-            stored = table.conform(pl.read_parquet(path, glob=False))
+            stored = table.conform(pl.read_parquet(store_folder / table.schema / f"{name}.parquet", glob=False))
         except (FileNotFoundError, ContractError):  # never stored, or by another version of the program
             stored = table.empty()
-        frames[name] = latest(as_known(stored, plain[name], day))
-    return frames
+        return latest(as_known(stored, _PLAIN[name], day))
+
+    return _ReadOnDemand(read)
