@@ -129,7 +129,7 @@ def _fault(column: Column, points_may_be_thousands: bool) -> pl.Expr:
             .then(pl.lit("thousands_or_decimals"))
             .when(text.str.contains(_COMMA_NUMBER))
             .then(pl.lit("decimal_comma"))
-            .when(text.str.contains(_NOT_FINITE) | (text.str.contains(_NUMBER) & ~number.is_finite()))
+            .when(text.str.contains(_NOT_FINITE) | (text.str.contains(_NUMBER) & ~number.is_finite().fill_null(False)))
             .then(pl.lit("not_finite"))
             .when(~text.str.contains(_NUMBER))
             .then(pl.lit("not_a_number"))

@@ -47,7 +47,9 @@ def read_parquet(file: BinaryIO, name: str, table: Table) -> tuple[list[str], It
 
     with _told(name):
         # Some writers store days in a form that Arrow would cut to the years 1677 to 2262.
-        parquet = pq.ParquetFile(file, buffer_size=_READ_AHEAD_BYTES, coerce_int96_timestamp_unit="us")
+        parquet = pq.ParquetFile(
+            file, buffer_size=_READ_AHEAD_BYTES, coerce_int96_timestamp_unit="us", page_checksum_verification=True
+        )
         _require_honest_size(parquet.metadata, file.seek(0, 2), name)
         names, types = parquet.schema_arrow.names, parquet.schema_arrow.types
     header = checked_header(name, names, table)
@@ -155,15 +157,15 @@ def _day_text(series: pl.Series) -> pl.Series:
     value = pl.col(series.name)
     if isinstance(series.dtype, pl.Datetime):
         seconds = value.to_physical() // _SECONDS[series.dtype.time_unit]
-        is_day = value.dt.time() == dt.time()
+        is_day, day = value.dt.time() == dt.time(), value.dt.date()
     else:
         seconds = value.to_physical().cast(pl.Int64) * 86_400
-        is_day = pl.lit(True)
+        is_day, day = pl.lit(True), value
     # Polars cannot show a day that no calendar has.
     known = pl.when(seconds.is_between(_FIRST_SECOND, _LAST_SECOND)).then(value)
     frame = series.to_frame().with_columns(known, count=value.to_physical().cast(pl.String))
-    day = pl.when(is_day).then(value.cast(pl.Date).cast(pl.String)).otherwise(value.cast(pl.String))
-    return frame.select(pl.coalesce(day, "count")).to_series()
+    text = pl.when(is_day).then(day.cast(pl.String)).otherwise(value.cast(pl.String))
+    return frame.select(pl.coalesce(text, "count")).to_series()
 
 
 def _not_text(array: "pa.Array", text: pl.Series, row_numbers: pl.Series) -> Iterator[tuple[int, str]]:

@@ -50,10 +50,13 @@ _KINDS = {
         "an old or an encrypted workbook", None, "save it as .xlsx without a password",
     ),
     b"\x1f\x8b": ("packed with gzip", None, "unpack it"),
+    b"\xff\xfe\0\0": ("UTF-32 text", None, "save it as 'CSV UTF-8'"),
     b"\xff\xfe": ("UTF-16 text", None, "save it as 'CSV UTF-8'"),
     b"\xfe\xff": ("UTF-16 text", None, "save it as 'CSV UTF-8'"),
     b"%PDF": ("a PDF document", None, "export the table behind it"),
     b"{\\rtf": ("a text document", None, "export the table in it"),
+    b"{": ("JSON", None, "export the table in it"),
+    b"[": ("JSON", None, "export the table in it"),
     b"<": ("a web page or XML", None, "export the table in it"),
 }  # fmt: skip
 
