@@ -38,20 +38,32 @@ def read_csv(file: BinaryIO, name: str, table: Table) -> tuple[list[str], Iterat
     """The header and the rows of a CSV file. Both raise `InputFileError`."""
     _require_utf8(file, name)
     _require_commas(file, name, table)
-    rows = _rows(file, name)
+    swallowed: list[tuple[int, int]] = []
+    rows = _rows(file, name, swallowed)
     first = next(rows, None)
-    header = checked_header(name, [cell or "" for cell in first.cells] if first else [], table)
-    return header, (_without_swallowed_rows(batch, header) for batch in gathered(header, rows))
+    header = checked_header(name, [cell or "" for cell in first.cells] if first and first.number == 1 else [], table)
+    return header, _batches(header, rows, swallowed)
 
 
-def _rows(file: BinaryIO, name: str) -> Iterator[Row]:
-    """The rows of the file, the header first. A row may span lines; its length is limited as it is read."""
-    row_number, size = 1, 0
+def _batches(header: list[str], rows: Iterator[Row], swallowed: list[tuple[int, int]]) -> Iterator[Rows]:
+    for batch in gathered(header, rows):
+        found = [(number, header[place], "swallowed_rows") for number, place in swallowed if place < len(header)]
+        yield replace(batch, failures=pl.DataFrame(found, schema=FAILURE, orient="row"))
+        swallowed.clear()
+
+
+def _rows(file: BinaryIO, name: str, swallowed: list[tuple[int, int]]) -> Iterator[Row]:
+    """The rows of the file, the header first, without blank lines; its length is limited as it is read.
+
+    Adds to `swallowed` row number and place of the cells that hold other rows.
+    """
+    row_number, size, line_count = 1, 0, 0
 
     def lines() -> Iterator[str]:
-        nonlocal size
+        nonlocal size, line_count
         while line := text.readline(MAX_LINE):
             size += len(line)
+            line_count += 1
             if size >= MAX_LINE:
                 raise InputFileError(
                     f"{name}: row {row_number} has {MAX_LINE:,} characters or more, "
@@ -64,8 +76,11 @@ def _rows(file: BinaryIO, name: str) -> Iterator[Row]:
     try:
         # Strict: a quote that is never closed would otherwise swallow the rest of the file without a word.
         for cells in csv.reader(lines(), strict=True, skipinitialspace=True):
-            yield Row(row_number, cells, size)
-            row_number, size = row_number + 1, 0
+            if cells:
+                if line_count > 1:
+                    swallowed += [(row_number, place) for place in _swallowing(cells)]
+                yield Row(row_number, cells, size)
+            row_number, size, line_count = row_number + 1, 0, 0
     except csv.Error as error:
         fault = f"a cell has more than {MAX_CELL:,} characters" if "field limit" in str(error) else str(error)
         raise InputFileError(
@@ -76,6 +91,18 @@ def _rows(file: BinaryIO, name: str) -> Iterator[Row]:
         # Or it would close the file, which is the caller's and may be closed already.
         with suppress(ValueError):
             text.detach()
+
+
+def _swallowing(cells: list[str]) -> Iterator[int]:
+    """The places of cells that begin in one row of the file and end in the same column of a later one.
+
+    A quote that opens a cell by mistake reaches to the next such quote. If both stand in the same column, what comes
+    out has as many cells as a row, and the rows between would be lost without a word.
+    """
+    for place, cell in enumerate(cells):
+        first, *more = _LINE_END.split(cell)
+        if more and first.count(",") == len(cells) - 1 - place and more[-1].count(",") == place:
+            yield place
 
 
 def _require_utf8(file: BinaryIO, name: str) -> None:
@@ -108,20 +135,3 @@ def _require_commas(file: BinaryIO, name: str, table: Table) -> None:
     for mark, word in _OTHER_MARKS.items():
         if known.intersection(tidy_names(line.split(mark))):
             raise InputFileError(f"{name}: the columns are separated by {word}, save the file with commas instead.")
-
-
-def _without_swallowed_rows(rows: Rows, header: list[str]) -> Rows:
-    """Marks cells that begin in one row of the file and end in the same column of a later one.
-
-    A quote that opens a cell by mistake reaches to the next such quote. If both stand in the same column, what comes
-    out has as many cells as a row, and the rows between would be lost without a word.
-    """
-    found: list[tuple[int, str, str]] = []
-    for place, name in enumerate(header):
-        broken = rows.cells[name].str.contains("[\r\n]").fill_null(False)
-        if broken.any():
-            for number, text in zip(rows.row_numbers.filter(broken), rows.cells[name].filter(broken), strict=True):
-                first, *_, last = _LINE_END.split(text)
-                if first.count(",") == len(header) - 1 - place and last.count(",") == place:
-                    found.append((number, name, "swallowed_rows"))
-    return replace(rows, failures=pl.DataFrame(found, schema=FAILURE, orient="row")) if found else rows

@@ -16,7 +16,6 @@ from pipelines.contracts.table import Table
 from pipelines.sources.rows import (
     FAILURE,
     MAX_CELL,
-    MAX_ROWS,
     Cells,
     InputFileError,
     Rows,
@@ -29,11 +28,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-_BATCH_ROWS = 50_000
+_BATCH_ROWS, _BATCH_VALUES = 50_000, 4_000_000
 _READ_AHEAD_BYTES = 1 << 20
 # A file of a few bytes can claim to hold far more than fits in memory.
-_ROWS_ANYWAY, _ROWS_PER_BYTE = 1_000_000, 10
-_BYTES_ANYWAY, _BYTES_PER_BYTE = 1 << 30, 200
+_VALUES_ANYWAY, _VALUES_PER_BYTE = 1_000_000, 10
+_BYTES_ANYWAY, _BYTES_PER_BYTE = 256 << 20, 200
+# Ways of storing text in which one long text can stand for any number of values at no cost are read as they are
+# stored, in pieces that stay small when the text is written out.
+_COSTLY_TEXT = frozenset({"PLAIN_DICTIONARY", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY"})
+_PIECE_BYTES, _BYTES_OF_A_CHARACTER = 64 << 20, 4
 
 _SECONDS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EPOCH = dt.datetime(1970, 1, 1)
@@ -46,11 +49,17 @@ def read_parquet(file: BinaryIO, name: str, table: Table) -> tuple[list[str], It
     import pyarrow.parquet as pq
 
     with _told(name):
-        # Some writers store days in a form that Arrow would cut to the years 1677 to 2262.
+        metadata = pq.read_metadata(file)
+        _require_honest_size(metadata, file.seek(0, 2), name)
         parquet = pq.ParquetFile(
-            file, buffer_size=_READ_AHEAD_BYTES, coerce_int96_timestamp_unit="us", page_checksum_verification=True
+            file,
+            metadata=metadata,
+            read_dictionary=_costly_columns(metadata),
+            buffer_size=_READ_AHEAD_BYTES,
+            page_checksum_verification=True,
+            # Some writers store days in a form that Arrow would cut to the years 1677 to 2262.
+            coerce_int96_timestamp_unit="us",
         )
-        _require_honest_size(parquet.metadata, file.seek(0, 2), name)
         names, types = parquet.schema_arrow.names, parquet.schema_arrow.types
     header = checked_header(name, names, table)
     for column, dtype in zip(header, types, strict=True):
@@ -60,23 +69,61 @@ def read_parquet(file: BinaryIO, name: str, table: Table) -> tuple[list[str], It
 
 
 def _require_honest_size(metadata: "pq.FileMetaData", size: int, name: str) -> None:
-    unpacked = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    if metadata.num_rows > min(MAX_ROWS, max(_ROWS_ANYWAY, _ROWS_PER_BYTE * size)) or unpacked > max(
-        _BYTES_ANYWAY, _BYTES_PER_BYTE * size
+    unpacked = values = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        unpacked += group.total_byte_size
+        values += max((group.column(place).num_values for place in range(group.num_columns)), default=0)
+    if max(metadata.num_rows, values) > max(_VALUES_ANYWAY, _VALUES_PER_BYTE * size) or (
+        unpacked > max(_BYTES_ANYWAY, _BYTES_PER_BYTE * size)
     ):
         raise InputFileError(
             f"{name}: {size:,} bytes claim to hold {metadata.num_rows:,} rows and {unpacked:,} bytes, "
-            "which is not believed or more than is read, export it again in parts."
+            "which is not believed, export it again."
         )
+    columns = map(metadata.schema.column, range(metadata.num_columns))
+    if any(column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > MAX_CELL for column in columns):
+        raise InputFileError(f"{name}: a column holds values of more than {MAX_CELL:,} bytes, leave it out.")
+
+
+def _costly_columns(metadata: "pq.FileMetaData") -> list[str]:
+    """Paths of the columns that hold text in a way in which it can repeat at no cost."""
+    found = set()
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            if chunk.physical_type == "BYTE_ARRAY" and not _COSTLY_TEXT.isdisjoint(chunk.encodings):
+                found.add(chunk.path_in_schema)
+    return sorted(found)
 
 
 def _batches(parquet: "pq.ParquetFile", name: str, header: list[str], table: Table) -> Iterator[Rows]:
     first = 2
     with _told(name):
-        for batch in parquet.iter_batches(_BATCH_ROWS):
+        for batch in parquet.iter_batches(max(1, min(_BATCH_ROWS, _BATCH_VALUES // len(header)))):
             batch.validate(full=True)
-            yield _rows(batch, first, name, header, table)
-            first += batch.num_rows
+            for piece in _pieces(batch, name):
+                yield _rows(piece, first, name, header, table)
+                first += piece.num_rows
+
+
+def _pieces(batch: "pa.RecordBatch", name: str) -> Iterator["pa.RecordBatch"]:
+    """The batch in parts that stay small when every text is written out."""
+    longest = sum(_longest(array, name) for array in batch.columns)
+    rows = max(1, _PIECE_BYTES // max(1, longest))
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
+
+
+def _longest(array: "pa.Array", name: str) -> int:
+    """Bytes of the longest text of those that are stored once for many values."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(array.type) or not _is_text(array.type.value_type):
+        return 0
+    longest = pc.max(pc.binary_length(array.dictionary)).as_py() or 0
+    if longest > MAX_CELL * _BYTES_OF_A_CHARACTER:
+        raise InputFileError(f"{name}: a cell has more than {MAX_CELL:,} characters, shorten it.")
+    return int(longest)
 
 
 def _rows(batch: "pa.RecordBatch", first: int, name: str, header: list[str], table: Table) -> Rows:
@@ -119,13 +166,19 @@ def _has_text(dtype: "pa.DataType") -> bool:
 
     if types.is_dictionary(dtype):
         return _has_text(dtype.value_type)
-    return any(
+    return _is_text(dtype) or any(
         is_one(dtype)
         for is_one in (
-            types.is_string, types.is_large_string, types.is_string_view, types.is_integer, types.is_floating,
-            types.is_decimal, types.is_boolean, types.is_date, types.is_timestamp, types.is_null,
+            types.is_integer, types.is_floating, types.is_decimal, types.is_boolean, types.is_date,
+            types.is_timestamp, types.is_null,
         )
     )  # fmt: skip
+
+
+def _is_text(dtype: "pa.DataType") -> bool:
+    from pyarrow import types
+
+    return types.is_string(dtype) or types.is_large_string(dtype) or types.is_string_view(dtype)
 
 
 def _text(array: "pa.Array") -> pl.Series:

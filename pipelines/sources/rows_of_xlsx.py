@@ -116,7 +116,7 @@ class _Sheet:
         self._texts = Texts("v", "t", "f")
 
     def rows(self) -> Iterator[Row]:
-        """The rows that the sheet stores; blank ones may be missing."""
+        """The rows of the sheet that are not blank."""
         self._mark_merged_cells()
         for _ in self._book.package.parsed(self._part, Handlers(self._start, self._end, self._texts.add), SHEET_BYTES):
             yield from self._done
@@ -125,6 +125,8 @@ class _Sheet:
     def _mark_merged_cells(self) -> None:
         # They are listed below the rows. Only the first cell of each has a value, and for which rows it was meant
         # cannot be told.
+        if not self._book.package.mentions(self._part, "mergeCell"):
+            return
         marked = 0
         for name, attributes in self._book.package.starts(self._part, SHEET_BYTES):
             if name == "mergeCell":
@@ -164,7 +166,8 @@ class _Sheet:
             self._cells.append(cell)
             self._size += len(cell or "") + 1
         elif name == "row":
-            self._done.append(Row(self._number, self._cells, self._size))
+            if any(self._cells):
+                self._done.append(Row(self._number, self._cells, self._size))
         else:
             self._texts.end(name)
 

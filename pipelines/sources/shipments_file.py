@@ -40,6 +40,8 @@ Reader = Callable[[BinaryIO, str, Table], tuple[list[str], Iterator[Rows]]]
 READERS: dict[str, Reader] = {".csv": read_csv, ".parquet": read_parquet, ".xlsx": read_xlsx}
 
 _MAX_REJECTED_BYTES, _ROW_BYTES = 1 << 30, 128  # text, and what a row takes beside it
+# Workbooks and Parquet can store one long text for any number of cells.
+_TEXT_ANYWAY, _TEXT_PER_BYTE = 1 << 30, 500
 
 # How files of some kinds begin, which suffix is theirs, and what to do with them under another one.
 _KINDS = {
@@ -174,10 +176,11 @@ class _Learnt:
 
 def _read_once(reader: Reader, file: BinaryIO, name: str, table: Table, learnt: _Learnt) -> tuple[Intake, _Learnt]:
     (key,) = table.key
-    header, batches = reader(file, name, table)
+    most = max(_TEXT_ANYWAY, _TEXT_PER_BYTE * file.seek(0, os.SEEK_END))
+    header, batches = reader(file, name, table)  # from here on the place in the file is the reader's
     accepted, numbers, rejected = [table.empty()], [pl.Series(dtype=pl.Int64)], [QUARANTINE.empty()]
     ids = [pl.Series(dtype=pl.String)]
-    rows_read = rejected_bytes = 0
+    rows_read = accepted_bytes = rejected_bytes = 0
     commas = False
     for rows in batches:
         rows_read += rows.cells.height + len(rows.ragged)
@@ -190,6 +193,9 @@ def _read_once(reader: Reader, file: BinaryIO, name: str, table: Table, learnt: 
         ids.append(typed[key].drop_nulls())
         accepted.append(table.conform(typed.filter(is_good)))
         numbers.append(rows.row_numbers.filter(is_good))
+        accepted_bytes += int(accepted[-1].estimated_size())
+        if accepted_bytes > most:
+            raise InputFileError(f"{name}: the file unpacks to more than {most:,} bytes of text, export it again.")
         rejected.append(rejections(name, header, table, rows, failures))
         rejected_bytes += int(rejected[-1].estimated_size()) + rejected[-1].height * _ROW_BYTES
         if rejected_bytes > _MAX_REJECTED_BYTES:

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from tests.corpus import workbooks as xl
 
+# ruff: noqa: RUF001  # characters that look like others are the point
 FOLDER = Path(__file__).parent
 FILES, MANIFEST = FOLDER / "files", FOLDER / "manifest.csv"
 LARGEST = 50_000
@@ -212,7 +213,12 @@ def quotes() -> list[Case]:
         return Case(f"{file}.csv", fault, content, (*words, "quote"))
 
     stray = text(
-        ONE, TWO.replace("Urals", '"Urals'), line(row(3)), line(row(4)), line(row(5)).replace("Urals", 'Urals"'), line(row(6))
+        ONE,
+        TWO.replace("Urals", '"Urals'),
+        line(row(3)),
+        line(row(4)),
+        line(row(5)).replace("Urals", 'Urals"'),
+        line(row(6)),
     )
     stray_first = text('"' + ONE, TWO, line(row(3)).replace("S3", 'S3"'), line(row(4)))
     single = text(line(row(1), ",", "'"), TWO)
@@ -364,7 +370,9 @@ def numbers() -> list[Case]:
 def days() -> list[Case]:
     def bad(file: str, written: str, check: str = "not_a_date") -> Case:
         content = table(row(1), row(2, loading_date=written))
-        return Case(f"day_{file}.csv", f"the day {written}", content, accepted=("S1",), quarantined=(f"3 loading_date {check}",))
+        return Case(
+            f"day_{file}.csv", f"the day {written}", content, accepted=("S1",), quarantined=(f"3 loading_date {check}",)
+        )
 
     return [
         bad("ambiguous", "03/04/2023"),
@@ -427,8 +435,20 @@ def headers() -> list[Case]:
         return line(row(2) | {one: GOOD[other], other: GOOD[one]})
 
     missing = ("required column", "is missing")
-    german = ["Sendung", "Verladung", "HS-Code", "Sorte", "Ursprung", "Bestimmung", "Schiff", "Menge", "Einheit", "Wert",
-              "Währung", "Nexus"]
+    german = [
+        "Sendung",
+        "Verladung",
+        "HS-Code",
+        "Sorte",
+        "Ursprung",
+        "Bestimmung",
+        "Schiff",
+        "Menge",
+        "Einheit",
+        "Wert",
+        "Währung",
+        "Nexus",
+    ]
     wide = [f"extra {n}" for n in range(300)]
     return [
         Case("header_repeated_name.csv", "a column twice", text(ONE + ",1", header=[*HEADER, "value"]).encode(),
@@ -570,7 +590,9 @@ def parquet() -> list[Case]:
         return Case(f"parquet_{file}.parquet", fault, content, words or ("not readable as Parquet", "export it again"))
 
     def holds(file: str, fault: str, column: str, array: pa.Array) -> Case:
-        return refused(file, fault, _parquet(_table(**{column: array})), f"column {column} holds", "store text, numbers or dates")
+        return refused(
+            file, fault, _parquet(_table(**{column: array})), f"column {column} holds", "store text, numbers or dates"
+        )
 
     def second(file: str, fault: str, column: str, array: pa.Array, check: str) -> Case:
         content = _parquet(_table(**{column: array}))
@@ -583,8 +605,11 @@ def parquet() -> list[Case]:
     midnight, noon = dt.datetime(2023, 6, 10), dt.datetime(2023, 6, 10, 12)
     before_midnight = dt.datetime(2023, 6, 9, 15)  # 2023-06-10 begins in Tokyo
     old_days = io.BytesIO()
-    pq.write_table(_table(loading_date=pa.array([midnight, dt.datetime(9999, 12, 31)], pa.timestamp("us"))), old_days,
-                   use_deprecated_int96_timestamps=True)
+    pq.write_table(
+        _table(loading_date=pa.array([midnight, dt.datetime(9999, 12, 31)], pa.timestamp("us"))),
+        old_days,
+        use_deprecated_int96_timestamps=True,
+    )
     return [
         refused("cut_at_the_end", "the last 20 bytes are missing", good[:-20]),
         refused("cut_in_the_middle", "the second half is missing", good[: len(good) // 2]),
@@ -685,9 +710,15 @@ def xlsx() -> list[Case]:
     def with_entity(doctype: str, entity: str) -> bytes:
         return changed(sheet=good.replace("<worksheet", f"{doctype}<worksheet", 1).replace("Urals", entity))
 
-    laughs = "<!DOCTYPE w [<!ENTITY a0 'ha'>" + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 10)) + "]>"
+    laughs = (
+        "<!DOCTYPE w [<!ENTITY a0 'ha'>"
+        + "".join(f"<!ENTITY a{n} '{f'&a{n - 1};' * 10}'>" for n in range(1, 10))
+        + "]>"
+    )
     no_references = re.sub(r'(<(?:row|c)) r="[A-Z]*[0-9]+"', r"\1", good)
-    prefixed = good.replace("<", "<x:").replace("<x:/", "</x:").replace("<x:?xml", "<?xml").replace("xmlns=", "xmlns:x=")
+    prefixed = (
+        good.replace("<", "<x:").replace("<x:/", "</x:").replace("<x:?xml", "<?xml").replace("xmlns=", "xmlns:x=")
+    )
     strict = {name: part.replace(xl.MAIN, "http://purl.oclc.org/ooxml/spreadsheetml/main").replace(
         xl.DOCUMENT, "http://purl.oclc.org/ooxml/officeDocument/relationships") for name, part in parts.items()}  # fmt: skip
     two = [HEADER, _cells(1)]
@@ -697,7 +728,9 @@ def xlsx() -> list[Case]:
     def books(first: str, other: str, **states: str) -> bytes:
         return xl.workbook(first, other, book=xl.book(names, states))
 
-    merged = _sheet(_cells(1), _cells(2, grade=None), _cells(3), after='<mergeCells count="1"><mergeCell ref="D2:D3"/></mergeCells>')
+    merged = _sheet(
+        _cells(1), _cells(2, grade=None), _cells(3), after='<mergeCells count="1"><mergeCell ref="D2:D3"/></mergeCells>'
+    )
     zipped = io.BytesIO(whole)
     with zipfile.ZipFile(zipped, "a") as archive:
         archive.writestr(zipfile.ZipInfo("xl/worksheets/sheet1.xml"), feb)
@@ -854,7 +887,20 @@ def xlsx() -> list[Case]:
 
 def cases() -> list[Case]:
     """All files of the corpus."""
-    groups = (encodings, separators, quotes, lines, numbers, days, headers, other_kinds, hostile_text, parquet, xlsx, found)
+    groups = (
+        encodings,
+        separators,
+        quotes,
+        lines,
+        numbers,
+        days,
+        headers,
+        other_kinds,
+        hostile_text,
+        parquet,
+        xlsx,
+        found,
+    )
     return [case for group in groups for case in group()]
 
 

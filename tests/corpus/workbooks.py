@@ -73,7 +73,9 @@ def book(names: Sequence[str] = ("Cargoes",), states: Mapping[str, str] | None =
         + "/>"
         for number, name in enumerate(names, start=1)
     )
-    return f'{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{DOCUMENT}">{properties}<sheets>{listed}</sheets></workbook>'
+    return (
+        f'{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{DOCUMENT}">{properties}<sheets>{listed}</sheets></workbook>'
+    )
 
 
 def links(count: int = 1, more: str = "") -> str:

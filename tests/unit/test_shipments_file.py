@@ -397,7 +397,7 @@ class TestRefusedFiles:
         refusal(text_file(tmp_path, text.encode("latin-1")), "line 3 is not UTF-8", "save it as 'CSV UTF-8'")
 
     def test_utf_16(self, tmp_path: Path) -> None:
-        refusal(text_file(tmp_path, f"{HEADER}\n{line(GOOD)}\n".encode("utf-16")), "line 1", "CSV UTF-8")
+        refusal(text_file(tmp_path, f"{HEADER}\n{line(GOOD)}\n".encode("utf-16")), "UTF-16", "CSV UTF-8")
 
     def test_cut_within_a_character(self, tmp_path: Path) -> None:
         refusal(text_file(tmp_path, f"{HEADER}\n".encode() + "é".encode()[:1]), "line 2 is not UTF-8")
