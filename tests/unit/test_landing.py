@@ -7,12 +7,9 @@ Keep out: what can be wrong inside one file (see `test_shipments_file`).
 
 import csv
 import io
-<<<<<<< HEAD
-from dataclasses import replace
-=======
 import os
 import socket
->>>>>>> badinput
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
