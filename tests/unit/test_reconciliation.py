@@ -84,7 +84,8 @@ def mart(tmp_path: Path, book: Rulebook, reference: Reference) -> Mart:
         }
         for table, frame in frames.items():
             store.write(table, frame)
-        found = CUSTOMS_RECONCILIATION.conform(duck.select(mart_sql("customs_reconciliation"), frames, store))
+        queries = {CUSTOMS_RECONCILIATION: mart_sql("customs_reconciliation")}
+        found = CUSTOMS_RECONCILIATION.conform(duck.select(queries, frames, store)[CUSTOMS_RECONCILIATION])
         assert CUSTOMS_RECONCILIATION.failures(found).height == 0
         return {tuple(row[name] for name in CUSTOMS_RECONCILIATION.key): row for row in found.to_dicts()}
 
@@ -197,6 +198,19 @@ def test_japans_two_series_stand_beside_each_other(mart: Mart, reference: Refere
     assert [found["JP", f"2022-{month}", "crude", "RU"]["japan_customs_bbl"] for month in ("09", "10", "11", "12")] == [
         0, 0, 0, 0,
     ]  # fmt: skip
+
+
+def test_japans_lines_count_for_products_and_its_figures_for_crude(mart: Mart, reference: Reference) -> None:
+    line = INDIA | {"data_set": "japan_customs_lines", "importer_country": "JP", "month": "2023-02", "currency": "JPY"}
+    kl = {"quantity": 100.0, "quantity_unit": "kl"}
+    fetched = [
+        line | kl | {"hs_code": "270900900"},
+        line | kl | {"hs_code": "271019162"},
+        line | {"hs_code": "271111000", "quantity": 60_000.0, "quantity_unit": "t"},  # gas is no oil of the caps
+    ]
+    found = mart(customs=lines(fetched, reference), japan=reference.japan_crude_from_russia)
+    in_february = {key[2]: row["japan_customs_bbl"] for key, row in found.items() if key[1] == "2023-02"}
+    assert in_february == {"crude": approx(37_000 * 6.28981077), "products": approx(628.981077)}
 
 
 def test_nil_in_energy_statistics_alone_makes_no_row(mart: Mart) -> None:
