@@ -39,8 +39,7 @@ _FORMULA_ERROR = (
 def has_comma_decimals(cells: pl.DataFrame, table: Table) -> bool:
     """Whether a number is written with a comma for decimals or points for thousands."""
     numbers = [column.name for column in table.columns if column.dtype == pl.Float64() and column.name in cells.columns]
-    found = cells.select(pl.col(numbers).str.strip_chars().str.contains(_COMMA_FOR_DECIMALS).any())
-    return any(found.row(0))
+    return any(cells[name].str.strip_chars().str.contains(_COMMA_FOR_DECIMALS).any() for name in numbers)
 
 
 def parsed(rows: Rows, table: Table, points_may_be_thousands: bool) -> tuple[pl.DataFrame, pl.DataFrame]:

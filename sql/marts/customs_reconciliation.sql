@@ -14,7 +14,8 @@ WITH declared AS (
     WHERE evidence_kind = 'declared_shipment' AND left(hs_code, 4) IN ('2709', '2710')
     GROUP BY ALL
 ),
--- Lines by mode and lines of longer codes stand for the totals above them.
+-- Lines by mode and lines of longer codes stand for the totals above them. Japan's crude follows below: its lines of
+-- zero may be months that are not out yet, which the figures made of them have sorted out.
 customs AS (
     SELECT
         importer_country,
@@ -30,6 +31,8 @@ customs AS (
         END AS sea_bbl
     FROM staging.customs_lines
     WHERE set_aside_because IS DISTINCT FROM 'finer_lines'
+        AND left(hs_code, 4) IN ('2709', '2710')
+        AND NOT (data_set = 'japan_customs_lines' AND left(hs_code, 4) = '2709')
     GROUP BY ALL
 ),
 register AS (
@@ -86,7 +89,9 @@ side_by_side AS (
         any_value(sea_bbl) FILTER (statistic = 'eu_customs_lines') AS comext_sea_bbl,
         any_value(bbl) FILTER (statistic = 'eu_customs_lines') AS comext_bbl,
         any_value(bbl) FILTER (statistic = 'comtrade_lines') AS comtrade_bbl,
-        any_value(bbl) FILTER (statistic = 'customs') AS japan_customs_bbl,
+        coalesce(
+            any_value(bbl) FILTER (statistic = 'customs'), any_value(bbl) FILTER (statistic = 'japan_customs_lines')
+        ) AS japan_customs_bbl,
         any_value(bbl) FILTER (statistic = 'meti_arrivals') AS japan_arrivals_bbl,
         any_value(bbl) FILTER (statistic = 'register') AS crude_register_bbl,
         any_value(bbl) FILTER (statistic = 'energy') AS energy_bbl

@@ -137,10 +137,10 @@ def query(night: Night) -> Iterator[Query]:
 def worked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after a night on the shipped data and on the cargoes of the folder `worked`."""
     settings = Settings(home=tmp_path_factory.mktemp("worked"))
-    for folder in (settings.shipments_folder, settings.attestations_folder):
+    for folder in (settings.shipments_folder, settings.landing_folder / "attestations"):
         folder.mkdir(parents=True)
     shutil.copy(WORKED / "shipments.csv", settings.shipments_folder)
-    shutil.copy(WORKED / "attestations.csv", settings.attestations_folder)
+    shutil.copy(WORKED / "attestations.csv", settings.landing_folder / "attestations")
     with dg.DagsterInstance.ephemeral() as instance:
         assert build_defs(settings).resolve_job_def(NIGHTLY).execute_in_process(instance=instance).success
     return settings.home

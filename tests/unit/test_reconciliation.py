@@ -203,6 +203,19 @@ def test_japans_two_series_stand_beside_each_other(mart: Mart, reference: Refere
     ]  # fmt: skip
 
 
+def test_japans_lines_count_for_products_and_its_figures_for_crude(mart: Mart, reference: Reference) -> None:
+    line = INDIA | {"data_set": "japan_customs_lines", "importer_country": "JP", "month": "2023-02", "currency": "JPY"}
+    kl = {"quantity": 100.0, "quantity_unit": "kl"}
+    fetched = [
+        line | kl | {"hs_code": "270900900"},
+        line | kl | {"hs_code": "271019162"},
+        line | {"hs_code": "271111000", "quantity": 60_000.0, "quantity_unit": "t"},  # gas is no oil of the caps
+    ]
+    found = mart(customs=lines(fetched, reference), japan=reference.japan_crude_from_russia)
+    in_february = {key[2]: row["japan_customs_bbl"] for key, row in found.items() if key[1] == "2023-02"}
+    assert in_february == {"crude": approx(37_000 * 6.28981077), "products": approx(628.981077)}
+
+
 def test_nil_in_energy_statistics_alone_makes_no_row(mart: Mart) -> None:
     nil = {"reporting_area": "FR", "origin_country": "RU", "month": "2023-01", "quantity_thousand_t": 0.0}
     assert mart(energy=[in_force(rows_of(EU_OIL_IMPORTS, [nil | {"is_aggregate": False}]))]) == {}
