@@ -426,7 +426,7 @@ def test_arrivals_are_never_judged(reference: Reference) -> None:
 
 
 def mart(table: Table, store: Store, *reads: Table) -> list[dict]:
-    rows = table.conform(duck.select(mart_sql(table.name), reads, store))
+    rows = table.conform(duck.select({table: mart_sql(table.name)}, reads, store)[table])
     assert table.failures(rows).is_empty()
     return rows.to_dicts()
 
