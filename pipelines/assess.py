@@ -16,6 +16,7 @@ from pipelines.contracts.cargoes import VERDICTS
 from pipelines.contracts.shipments import declared_shipments
 from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
+from pipelines.shown import for_spreadsheets, shown_line, shown_name
 from pipelines.sources.publishers import in_force
 from pipelines.sources.reference import Reference
 from pipelines.sources.shipments_file import read_shipments
@@ -64,7 +65,7 @@ class Assessment:
     def rejections(self) -> Iterator[str]:
         """One line per rejected row."""
         for row in self.rejected.iter_rows(named=True):
-            yield f"{row['file']}, row {row['row_number']}: {row['message']}"
+            yield shown_line(f"{row['file']}, row {row['row_number']}: {row['message']}")
 
 
 def assess_file(
@@ -89,7 +90,7 @@ def assess_file(
     figures = reference.as_of(as_of)
     if store_folder is not None:
         figures = with_fetched(figures, in_force(store_folder, as_of))
-    cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(path.name))
+    cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(shown_name(path)))
     if estimate_unpriced:
         cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)
     # The judge looks at its cargoes more than once, so they are priced once and kept.
@@ -115,20 +116,26 @@ def check_output(out: Path, source: Path) -> None:
     if out.suffix.lower() not in FORMATS:
         raise OutputError(f"--out {out}: the name must end in {', '.join(FORMATS)}.")
     for file in (out, rejected_file(out)):
-        if file.resolve() == source.resolve():
+        try:
+            is_source = file.resolve() == source.resolve()
+        except (OSError, RuntimeError) as error:  # links in a circle
+            raise OutputError(f"--out {out}: cannot be written ({error}).") from error
+        if is_source:
             raise OutputError(f"--out {out}: that would write over {source}; give the verdicts another name.")
 
 
 def write_verdicts(result: Assessment, out: Path) -> None:
     """Writes the verdicts by the suffix of `out`. Raises `OutputError`."""
     try:
-        match out.suffix.lower():
-            case ".parquet":
-                result.verdicts.write_parquet(out)
-            case ".json":
-                result.verdicts.write_json(out)
-            case _:
-                result.verdicts.with_columns(pl.col("reason_codes").list.join(";")).write_csv(out)
+        with out.open("wb") as file:  # Polars does not know all names of files
+            match out.suffix.lower():
+                case ".parquet":
+                    result.verdicts.write_parquet(file)
+                case ".json":
+                    result.verdicts.write_json(file)
+                case _:
+                    flat = result.verdicts.with_columns(pl.col("reason_codes").list.join(";"))
+                    for_spreadsheets(flat).write_csv(file)
     except OSError as error:
         raise OutputError(f"--out {out}: cannot be written ({error.strerror or error}).") from error
 
@@ -145,7 +152,8 @@ def write_rejected(result: Assessment, out: Path) -> Path | None:
         if result.rejected.height == 0:
             file.unlink(missing_ok=True)
             return None
-        result.rejected.write_csv(file)
+        with file.open("wb") as content:
+            for_spreadsheets(result.rejected).write_csv(content)
     except OSError as error:
         raise OutputError(f"--out {out}: {file.name} cannot be written ({error.strerror or error}).") from error
     return file

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from pipelines.shown import shown
+
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
@@ -48,7 +50,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"plimsoll: {error}", file=sys.stderr)
+        print(f"plimsoll: {shown(str(error))}", file=sys.stderr)
         sys.exit(FAILED)
 
 
@@ -188,9 +190,9 @@ def assess(
         for line in result.rejections():
             print(line, file=sys.stderr)
     else:
-        print(f"{result.counts()} Verdicts: {out}.", file=sys.stderr)
+        print(f"{result.counts()} Verdicts: {shown(str(out))}.", file=sys.stderr)
         if rejected is not None:
-            print(f"Rejected rows and reasons: {rejected}.", file=sys.stderr)
+            print(f"Rejected rows and reasons: {shown(str(rejected))}.", file=sys.stderr)
     if result.rejected.height:
         raise typer.Exit(FAILED)
 
@@ -210,6 +212,7 @@ def explain(
     from pipelines.warehouse import duck
 
     settings = _settings()
+    shipment_id = shipment_id.encode(errors="replace").decode()  # bytes of a terminal that are no text name no cargo
     with duck.read_only(_warehouse(settings)) as connection:
         found = duck.query_with(connection, "SELECT * FROM staging.cargoes WHERE shipment_id = ?", [shipment_id])
         known_on = duck.query(connection, "SELECT known_on FROM quality.releases")["known_on"].item()
@@ -225,7 +228,7 @@ def explain(
     book = Rulebook.load().as_of(known_on)
     _check_regimes(regime, book.regime_codes)
     cargo = CARGOES.conform(found.with_columns(pl.col("price_notes").fill_null([])))
-    print(explanation.explain(cargo, book, figures, regime))
+    print(shown(explanation.explain(cargo, book, figures, regime)))
 
 
 @app.command(epilog="Example: plimsoll rules --on 2026-02-01")
@@ -312,7 +315,7 @@ def _prepare_dagster_home(home: Path) -> None:
 
 def _day(text: str | None, option: str) -> dt.date | None:
     try:
-        return dt.date.fromisoformat(text) if text else None
+        return None if text is None else dt.date.fromisoformat(text)
     except ValueError:
         _fail(f"{option} {text}: not a day; write it as YYYY-MM-DD, such as 2023-04-02.", BAD_USAGE)
 
@@ -328,7 +331,7 @@ def _shown(path: Path) -> str:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"plimsoll: {message}", file=sys.stderr)
+    print(f"plimsoll: {shown(message)}", file=sys.stderr)
     raise typer.Exit(code)
 
 

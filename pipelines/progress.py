@@ -19,6 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 if TYPE_CHECKING:
     from dagster._utils.error import SerializableErrorInfo
 
+from pipelines.shown import shown
+
 
 class _ProgressHandler(logging.Handler):
     """One line per table and failure on standard error."""
@@ -31,7 +33,7 @@ class _ProgressHandler(logging.Handler):
         event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
         line = _line(event) if event is not None else None
         if line is not None:
-            print(f"{time.monotonic() - self._started:6.1f} s  {line}", file=sys.stderr, flush=True)
+            print(f"{time.monotonic() - self._started:6.1f} s  {shown(line)}", file=sys.stderr, flush=True)
 
 
 def _line(event: dg.DagsterEvent) -> str | None:

@@ -70,7 +70,7 @@ def _look(path: Path, before: Look | None) -> Look:
     now = Look(about.st_size, about.st_mtime_ns)
     if before is None or (before.size_bytes, before.changed_ns) != (now.size_bytes, now.changed_ns):
         return now
-    return before if before.sha256 is not None else replace(now, sha256=digest_of(path)[0])
+    return before if before.sha256 is not None else replace(now, sha256=digest_of(path))
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:

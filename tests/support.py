@@ -1,11 +1,14 @@
-"""What several test modules share: making shipments, pricing and judging them in memory.
+"""What several test modules share: making shipments, pricing and judging them in memory; rights taken away.
 
-Here: a row with its defaults, frames of rows, verdicts on rows.
+Here: a row with its defaults, frames of rows, verdicts on rows, and a block that runs without the rights of root.
 Add here: something that at least two test modules need.
 Keep out: expectations, and files of any kind.
 """
 
 import datetime as dt
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
@@ -67,3 +70,16 @@ def verdict(row: Row, book: Rulebook, reference: Reference) -> Row:
     """The one verdict on a row whose nexus is one regime."""
     (only,) = verdicts([row], book, reference).to_dicts()
     return only
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """In the block this process may not open what its user closed to others, also if it runs as root."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)

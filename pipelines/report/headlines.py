@@ -10,8 +10,10 @@ from pathlib import Path
 import polars as pl
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from pipelines.settings import REPOSITORY
+from pipelines.shown import shown
 from pipelines.warehouse import duck
 
 COOKBOOK_FOLDER = REPOSITORY / "sql" / "cookbook"
@@ -66,7 +68,7 @@ def rich_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(Text(shown(_cell(value))) for value in row))  # what looks like markup is none
     return table
 
 

@@ -6,6 +6,7 @@ Keep out: how one file is read (`pipelines.sources.shipments_file`).
 """
 
 import hashlib
+import stat
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,11 @@ import polars as pl
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Column, Table
-from pipelines.sources.shipments_file import InputFileError, read_input
+from pipelines.errors import UserError
+from pipelines.shown import shown_name
+from pipelines.sources.shipments_file import READERS, InputFileError, opened, read_opened
+
+_NOT_MEANT = (".", "~$")  # hidden files, and the locks that spreadsheet programs put beside an open file
 
 FILE_COLUMN = Column("file", pl.String(), "file the row comes from", required=True)
 
@@ -44,43 +49,39 @@ def read_folder(
     the others count as not read.
 
     The same bytes are read once. An id that is taken, or that an earlier file has already, is set aside: which
-    row is right cannot be known. A file that cannot be read is listed as refused and does not stop the others.
+    row is right cannot be known. A file that cannot be read is listed as refused and does not stop the others; a
+    symbolic link is refused, since it may lead out of the folder. Raises `UserError` if the folder cannot be listed.
     """
     (id_column,) = table.key
     accepted = [pl.DataFrame(schema={FILE_COLUMN.name: FILE_COLUMN.dtype, **table.polars_schema()})]
     quarantine = [QUARANTINE.empty()]
     files: list[dict[str, object]] = []
     hashes: set[str] = set()
+    seen = pl.Series(id_column, list(taken), dtype=pl.String)
     for path in files_of(folder):
-        file = prefix + path.name
-        digest, problem = digest_of(path)
-        entry: dict[str, object] = {
-            "file": file,
-            "sha256": digest,
-            "outcome": "repeated",
-            "message": None,
-        }
+        file = prefix + shown_name(path)
+        entry: dict[str, object] = {"file": file, "sha256": "", "outcome": "refused", "message": None}
         entry |= {"rows_read": 0, "rows_accepted": 0, "rows_quarantined": 0, "ignored_columns": None}
         files.append(entry)
-        if problem is not None:
-            entry |= {"outcome": "refused", "message": problem}
-            continue
-        if digest in hashes:
+        try:
+            with opened(path, follows_links=False) as content:
+                entry["sha256"] = digest = hashlib.file_digest(content, "sha256").hexdigest()
+                if digest in hashes:
+                    entry["outcome"] = "repeated"
+                    continue
+                intake = read_opened(content, path, table)
+        except InputFileError as error:
+            entry["message"] = str(error)
             continue
         hashes.add(digest)
-        try:
-            intake = read_input(path, table)
-        except InputFileError as error:
-            entry |= {"outcome": "refused", "message": str(error)}
-            continue
         numbered = intake.accepted.insert_column(0, intake.accepted_row_numbers.alias("row_number"))
         all_rows = numbered.height
         if about is not None:
             numbered = numbered.filter(about)
-        seen = pl.concat([pl.concat(accepted)[id_column], pl.Series(id_column, list(taken), dtype=pl.String)])
         is_repeated = numbered[id_column].is_in(seen.implode())
         good = numbered.filter(~is_repeated).drop("row_number")
         accepted.append(good.select(pl.lit(file).alias("file"), pl.all()))
+        seen = pl.concat([seen, good[id_column]])
         repeated = _set_aside(numbered.filter(is_repeated), file, id_column)
         quarantine += [intake.rejected.with_columns(file=pl.lit(file)), repeated]
         entry |= {
@@ -93,17 +94,35 @@ def read_folder(
     return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
 
 
-def files_of(folder: Path) -> list[Path]:
-    """The files of a folder that count, in order of name: hidden ones and those in folders below do not."""
-    return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
-
-
-def digest_of(path: Path) -> tuple[str, str | None]:
-    """The hash of a file's bytes, and what is wrong if they cannot be read."""
+def digest_of(path: Path) -> str | None:
+    """The hash of a file's bytes; None for one that cannot be read, or that a night would refuse to open."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest(), None
+        with opened(path, follows_links=False) as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+    except InputFileError:
+        return None
+
+
+def files_of(folder: Path) -> list[Path]:
+    """What is to be read, in order of name.
+
+    Folders are left alone, unless they have the name of a file: some programs write one table into such a folder,
+    and it must not be missed without a word.
+    """
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if not path.name.startswith(_NOT_MEANT)
+            and (path.suffix.lower() in READERS or not stat.S_ISDIR(path.lstat().st_mode))
+        )
+    except FileNotFoundError:
+        return []
     except OSError as error:
-        return "", f"{path.name}: the file cannot be opened ({error.strerror or error}), check its permissions."
+        raise UserError(
+            f"{folder}: the landing folder cannot be read ({error.strerror}), check that it is a folder and its "
+            "permissions."
+        ) from error
 
 
 def _set_aside(rows: pl.DataFrame, file: str, id_column: str) -> pl.DataFrame:

@@ -50,6 +50,9 @@ def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError(f"{file.name} cannot be opened ({reason}); publish it again: plimsoll nightly") from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        # Files in the folder for temporary files could be read and written; names could mean Python's variables.
+        connection.execute("SET temp_directory = ''")
+        connection.execute("SET python_enable_replacements = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection

@@ -1,20 +1,28 @@
 """The read-only SQL shell of people.
 
-Here: one query as a table, and the interactive loop.
+Here: one query as a table, the interactive loop, and which statements are let through.
 Add here: a convenience of the shell.
-Keep out: any way to write, attach, install or read other files (`duck.read_only` shuts them).
+Keep out: any way to write, attach, install or read other files. `duck.read_only` shuts most of them; DuckDB itself
+still lets COPY write beside the database, so only statements that read are passed on.
 """
 
+import io
+import re
 import shutil
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import duckdb
 
+from pipelines.shown import shown
 from pipelines.warehouse import duck
 
 MAX_ROWS = 200
+
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+# They change settings from within a SELECT, and end the process where the setting needs a file.
+_SETTINGS = re.compile("enable_logging|enable_profiling", re.IGNORECASE)
 
 
 class SqlError(Exception):
@@ -61,10 +69,31 @@ def _try(connection: duckdb.DuckDBPyConnection, lines: list[str]) -> None:
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    query = query.encode(errors="replace").decode()  # bytes of a terminal that are no text
     try:
+        _require_reading(connection, query)
         result = connection.sql(query)
         if result is not None:
             width = shutil.get_terminal_size((160, 40)).columns
-            result.show(max_width=max(width, 80), max_rows=MAX_ROWS)
-    except duckdb.Error as error:
-        raise SqlError(str(error)) from error
+            with redirect_stdout(io.StringIO()) as table:
+                result.show(max_width=max(width, 80), max_rows=MAX_ROWS)
+            print(shown(table.getvalue()))
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        raise SqlError(shown(str(error))) from error
+
+
+def _require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
+    """Raises `SqlError` unless the text is one query."""
+    statements = connection.extract_statements(query)
+    # DuckDB itself puts the types that a PIVOT needs before it; they have no text.
+    given = [statement for statement in statements if statement.query or statement is statements[-1]]
+    if len(given) > 1:
+        raise SqlError("Give one query at a time.")
+    for statement in given:
+        if statement.type not in _READING:
+            raise SqlError(
+                f"{statement.type.name} is not possible here: the warehouse is read-only, and so is this shell; "
+                "ask with SELECT, SHOW, DESCRIBE or EXPLAIN, or open a copy of the file with duckdb."
+            )
+    if _SETTINGS.search(query):
+        raise SqlError("Settings cannot be changed here, also not by enable_logging or enable_profiling.")

@@ -9,6 +9,7 @@ import csv
 import io
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -21,6 +22,7 @@ from pipelines.sources.landing import Landing, read_folder
 from pipelines.sources.reference import Reference
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
+from tests.support import as_nobody
 
 HEADER = "shipment_id,loading_date,hs_code,origin_country,destination_country,quantity,quantity_unit,vessel_name\n"
 
@@ -92,19 +94,19 @@ def test_a_file_that_is_refused_does_not_stop_the_others(tmp_path: Path, table: 
     assert all(file["message"] for file in landing.files.to_dicts() if file["outcome"] == "refused")
 
 
-def test_a_file_that_may_not_be_opened_is_refused(
-    tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read_bytes = Path.read_bytes
-
-    def forbidden(self: Path) -> bytes:
-        if self.name == "a.csv":
-            raise PermissionError(13, "Permission denied", str(self))
-        return read_bytes(self)
-
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
-    landing = land(tmp_path, table, a=HEADER + row("A1"), b=HEADER + row("B1"))
+def test_a_file_that_may_not_be_opened_is_refused(table: Table) -> None:
+    # Not in a folder of pytest: those are closed to others as a whole.
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "a.csv").write_text(HEADER + row("A1"), encoding="utf-8")
+        (folder / "a.csv").chmod(0)
+        (folder / "b.csv").write_text(HEADER + row("B1"), encoding="utf-8")
+        (folder / "b.csv").chmod(0o444)
+        with as_nobody():
+            landing = read_folder(folder, table)
     assert outcomes(landing) == {"a.csv": "refused", "b.csv": "read"}
+    assert "Permission denied" in landing.files["message"][0]
 
 
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path, table: Table) -> None:
