@@ -51,9 +51,11 @@ def for_spreadsheets(frame: "pl.DataFrame") -> "pl.DataFrame":
     """
     import polars as pl  # not for messages, which the command line shows before it loads anything
 
-    text = pl.selectors.string()
-    risky = text.str.contains(_FORMULA)
-    return frame.with_columns(pl.when(risky).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).name.keep())
+    return frame.with_columns(
+        pl.when(pl.col(name).str.contains(_FORMULA)).then("'" + pl.col(name)).otherwise(pl.col(name)).alias(name)
+        for name, dtype in frame.schema.items()
+        if dtype == pl.String
+    )
 
 
 def _escaped(found: re.Match[str]) -> str:

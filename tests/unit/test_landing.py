@@ -1,15 +1,18 @@
 """What becomes of the files of a landing folder, and of the folder's own name.
 
-Here: files that are repeated, refused or unreadable beside good ones; awkward folder names.
+Here: files that are repeated, refused or unreadable beside good ones; odd names; what only looks like a file.
 Add here: another rule on how files of one folder go together.
 Keep out: what can be wrong inside one file (see `test_shipments_file`).
 """
 
 import csv
 import io
+import os
+import socket
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import BinaryIO
 
 import pytest
 
@@ -17,9 +20,12 @@ from pipelines.assess import shipments_contract
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
+from pipelines.errors import UserError
 from pipelines.rules.rulebook import Rulebook
+from pipelines.sources import landing as landing_module
 from pipelines.sources.landing import Landing, read_folder
 from pipelines.sources.reference import Reference
+from pipelines.sources.shipments_file import Intake, read_opened
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
 from tests.support import as_nobody
@@ -134,3 +140,113 @@ def test_tables_are_kept_in_folders_of_any_name(tmp_path: Path, name: str) -> No
     assert duck.build(file, [INPUT_FILES], [], store) == {"quality.input_files": 0}
     with duck.read_only(file) as connection:
         assert duck.query(connection, "SELECT * FROM quality.input_files").height == 0
+
+
+ODD_NAMES = {
+    b"line\nbreak.csv": r"line\nbreak.csv",
+    b"\x1b]0;owned\x07\x1b[2J.csv": r"\x1b]0;owned\x07\x1b[2J.csv",
+    b"--out.csv": "--out.csv",
+    b"[ab]*?.csv": "[ab]*?.csv",
+    b'it\'s "quoted".csv': 'it\'s "quoted".csv',
+    b"'; DROP TABLE x; --.csv": "'; DROP TABLE x; --.csv",
+    b"=cmd|' C calc'!A0.csv": "=cmd|' C calc'!A0.csv",
+    b"<img src=x onerror=alert(1)>.csv": "<img src=x onerror=alert(1)>.csv",
+    b"caf\xe9.csv": r"caf\xe9.csv",
+    b"caf\\xe9.csv": r"caf\\xe9.csv",  # other than the one above
+    "\u202evsc.exe.csv".encode(): r"\u202evsc.exe.csv",
+    "Приморск 日本.csv".encode(): "Приморск 日本.csv",
+    b"x" * 251 + b".csv": "x" * 251 + ".csv",
+    b" .csv": " .csv",
+    b"..csv.csv": None,  # hidden
+    b"~$open.csv": None,  # the lock of a spreadsheet program
+}
+
+
+def test_files_of_any_name(tmp_path: Path, table: Table) -> None:
+    for number, name in enumerate(ODD_NAMES):
+        (tmp_path / os.fsdecode(name)).write_text(HEADER + row(f"A{number}"), encoding="utf-8")
+    landing = land(tmp_path, table)
+    shown = {name: number for number, name in enumerate(ODD_NAMES.values()) if name is not None}
+    assert outcomes(landing) == dict.fromkeys(shown, "read")
+    assert dict(landing.accepted.select("file", "shipment_id").iter_rows()) == {
+        name: f"A{number}" for name, number in shown.items()
+    }
+    assert all(name.isprintable() for name in landing.files["file"])
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=repr)
+def test_a_refused_file_of_any_name_is_told_in_one_line(tmp_path: Path, table: Table, name: bytes) -> None:
+    (tmp_path / os.fsdecode(name)).write_text("a,b\n1,2\n", encoding="utf-8")
+    for message in land(tmp_path, table).files["message"]:
+        assert message.isprintable()
+        assert "is missing" in message
+
+
+def test_links_are_refused(tmp_path: Path, table: Table) -> None:
+    """Wherever they lead: a link could show a file of the machine, and a night reads all that lies in the folder."""
+    outside, landing_folder = tmp_path / "outside.csv", tmp_path / "landing"
+    landing_folder.mkdir()
+    outside.write_text(HEADER + row("SECRET"), encoding="utf-8")
+    (landing_folder / "a.csv").write_text(HEADER + row("A1"), encoding="utf-8")
+    for name, target in {
+        "out.csv": outside,
+        "inside.csv": landing_folder / "a.csv",
+        "nowhere.csv": tmp_path / "nowhere",
+        "round.csv": landing_folder / "round.csv",
+        "passwd.csv": Path("/etc/passwd"),
+        "folder.csv": tmp_path,
+    }.items():
+        (landing_folder / name).symlink_to(target)
+    landing = land(landing_folder, table)
+    assert outcomes(landing) == {"a.csv": "read"} | dict.fromkeys(
+        ["folder.csv", "inside.csv", "nowhere.csv", "out.csv", "passwd.csv", "round.csv"], "refused"
+    )
+    refused = landing.files.filter(outcome="refused")
+    assert all("this is a link" in message for message in refused["message"])
+    assert set(refused["sha256"]) == {""}
+    assert landing.accepted["shipment_id"].to_list() == ["A1"]
+
+
+def test_pipes_devices_sockets_and_folders_are_refused_without_waiting(tmp_path: Path, table: Table) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe_without_suffix")
+    (tmp_path / "many_parts.parquet").mkdir()
+    (tmp_path / "many_parts.parquet" / "part-0.parquet").write_bytes(b"PAR1")
+    (tmp_path / "others").mkdir()
+    with socket.socket(socket.AF_UNIX) as endpoint:
+        endpoint.bind(str(tmp_path / "socket.csv"))
+        landing = land(tmp_path, table, a=HEADER + row("A1"))
+    messages = dict(landing.files.select("file", "message").iter_rows())
+    assert messages.pop("a.csv") is None
+    assert "a pipe or a device" in messages.pop("pipe.csv")
+    assert "a pipe or a device" in messages.pop("pipe_without_suffix")
+    assert "this is a folder" in messages.pop("many_parts.parquet")
+    assert "cannot be opened" in messages.pop("socket.csv")
+    assert messages == {}
+
+
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(tmp_path: Path, table: Table) -> None:
+    file = tmp_path / "landing"
+    file.write_text("", encoding="utf-8")
+    with pytest.raises(UserError, match="the landing folder cannot be read"):
+        read_folder(file, table)
+    file.unlink()
+    file.mkdir()
+    file.chmod(0)
+    with as_nobody(), pytest.raises(UserError, match=r"cannot be read \(Permission denied\)"):
+        read_folder(file, table)
+
+
+def test_a_file_that_is_still_being_written_is_refused(
+    tmp_path: Path, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(file: BinaryIO, path: Path, table: Table) -> Intake:
+        intake = read_opened(file, path, table)
+        with path.open("a", encoding="utf-8") as more:
+            more.write(row("A2"))
+        return intake
+
+    monkeypatch.setattr(landing_module, "read_opened", read_slowly)
+    landing = land(tmp_path, table, a=HEADER + row("A1"))
+    assert landing.accepted.height == 0
+    assert "changed while it was read" in landing.files["message"][0]

@@ -84,8 +84,11 @@ def mart(tmp_path: Path, book: Rulebook, reference: Reference) -> Mart:
         }
         for table, frame in frames.items():
             store.write(table, frame)
-        queries = {CUSTOMS_RECONCILIATION: mart_sql("customs_reconciliation")}
-        found = CUSTOMS_RECONCILIATION.conform(duck.select(queries, frames, store)[CUSTOMS_RECONCILIATION])
+        found = CUSTOMS_RECONCILIATION.conform(
+            duck.select({CUSTOMS_RECONCILIATION: mart_sql("customs_reconciliation")}, frames, store)[
+                CUSTOMS_RECONCILIATION
+            ]
+        )
         assert CUSTOMS_RECONCILIATION.failures(found).height == 0
         return {tuple(row[name] for name in CUSTOMS_RECONCILIATION.key): row for row in found.to_dicts()}
 
