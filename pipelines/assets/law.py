@@ -37,6 +37,7 @@ from pipelines.contracts.reference import (
     CRUDE_PRICES_MONTHLY,
     EXCHANGE_RATES_DAILY,
     EXCHANGE_RATES_MONTHLY,
+    JAPAN_CRUDE_FROM_RUSSIA,
     REFERENCE_TABLES,
 )
 from pipelines.contracts.rules import EXEMPTIONS, PRICE_CAPS, RULE_TABLES, TRANSITIONS
@@ -102,7 +103,7 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
 
 
 def _figure_checks() -> dict[Table, list[TableCheck]]:
-    """Warnings where two publishers, or the shipped and the fetched figure, differ by more than a stated bound."""
+    """Checks of figures: two publishers, or shipped and fetched, within a stated bound; Japan's two series."""
     by_benchmark, by_currency = ["month", "benchmark"], ["month", "currency"]
     cent = pl.lit(ROUNDING_USD_PER_BBL)
 
@@ -160,6 +161,7 @@ def _figure_checks() -> dict[Table, list[TableCheck]]:
             against_world_bank,
         ),
     ]
+    checks[JAPAN_CRUDE_FROM_RUSSIA] += _JAPAN_CHECKS
     return checks
 
 

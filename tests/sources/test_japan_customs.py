@@ -14,6 +14,7 @@ from pipelines.sources import estat, upstream
 from pipelines.sources.publishers import japan_customs
 from pipelines.sources.snapshots import Landing
 from tests.publisher_server import Publisher, Reply
+from tests.real_files import real_file
 from tests.sources.conftest import Fetch, checks_failed
 from tests.sources.estat_forms import (
     API,
@@ -384,20 +385,9 @@ def test_the_month_before_last_should_be_out() -> None:
 
 # --- the real series of all origins
 
-REAL = next(
-    (
-        folder / "shared/data/real"
-        for folder in Path(__file__).resolve().parents
-        if (folder / "shared/data/real").is_dir()
-    ),
-    None,
-)
 
-
-@pytest.mark.skipif(REAL is None, reason="the folder of real files is not beside the checkout")
 def test_the_real_series_of_all_origins(landing: Landing, tmp_path: Path) -> None:
-    assert REAL is not None
-    real = REAL / "japan_customs_crude_cif_all_origins_monthly.csv"
+    real = real_file("japan_customs_crude_cif_all_origins_monthly.csv")
     folder = tmp_path / "files"
     folder.mkdir()
     (folder / real.name).write_bytes(real.read_bytes())

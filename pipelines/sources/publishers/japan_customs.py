@@ -18,6 +18,7 @@ import polars as pl
 from pipelines.contracts.customs import JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
 from pipelines.sources import estat
 from pipelines.sources.upstream import (
+    MONTH_END,
     Band,
     Key,
     Plan,
@@ -405,7 +406,6 @@ def partial_months(sums: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-MONTH_END = pl.col("month").add("-01").str.to_date().dt.month_end()
 # The days by which a stage is out, by the calendar of the customs: nine-digit provisional at the end of the following
 # month, detailed a month later, revised in March of the following year, fixed in November of it.
 PUBLISHED_ON = (

@@ -19,9 +19,8 @@ from pipelines.contracts.files import read_table
 from pipelines.contracts.reference import COUNTRY_CODES, GRADES
 from pipelines.names import normalised
 from pipelines.sources import estat
-from pipelines.sources.publishers.japan_customs import MONTH_END
 from pipelines.sources.reference import DATA_FOLDER, grade_names
-from pipelines.sources.upstream import Band, Plan, Quirk, Request, Source, SourceFault, month_over
+from pipelines.sources.upstream import MONTH_END, Band, Plan, Quirk, Request, Source, SourceFault, month_over
 
 LISTING = {
     "page": "1",
