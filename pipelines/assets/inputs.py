@@ -161,9 +161,8 @@ def _nothing_lost(files: pl.DataFrame, store: Store) -> Finding:
 
 
 def _no_rows_gone(changes: pl.DataFrame, _: Store) -> Finding:
-    recent = changes.filter("is_of_this_release")
-    gone = recent.filter(pl.col("rows_removed") > 0)
-    return Finding(recent.height, gone.height, gone.select("file", "change", "rows_removed", "sample_ids"))
+    gone = changes.filter("is_of_this_release", pl.col("rows_removed") > 0)
+    return Finding(changes.height, gone.height, gone.select("file", "change", "rows_removed", "sample_ids"))
 
 
 def _all_read(files: pl.DataFrame, _: Store) -> Finding:

@@ -64,7 +64,7 @@ def content(home: Path) -> dict[str, str]:
         ).fetchall():
             columns.setdefault(f"{schema}.{table}", []).append(column)
         for table, names in columns.items():
-            if table == "quality.check_history":
+            if table in ("quality.check_history", "quality.input_file_changes"):
                 continue
             kept = [f'"{name}"' for name in names if name not in ABOUT_THE_NIGHT]
             rows = connection.execute(f"SELECT {', '.join(kept)} FROM {table} ORDER BY ALL").fetchall()
