@@ -11,6 +11,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from pipelines.report.wording import cell
 from pipelines.settings import REPOSITORY
 from pipelines.warehouse import duck
 
@@ -66,21 +67,5 @@ def rich_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(cell(value) for value in row))
     return table
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.2f}"
-        case list():
-            return ";".join(str(item) for item in value)
-        case _:
-            return str(value)
