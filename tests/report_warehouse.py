@@ -69,8 +69,9 @@ def published(
     release = {"run_id": RUN_ID, "built_at": BUILT_AT, "known_on": book.known_on, "plimsoll_version": "0.0"}
     counts = {"cargoes": cargoes.height, "verdicts": verdicts.height}
     store.write(RELEASES, _one(RELEASES, **release, rules_sha256="ab" * 32, **counts))
-    for mart in SQL_MARTS:
-        store.write(mart, duck.select(mart_sql(mart.name), tables, store))
+    others = [table for table in tables if table not in SQL_MARTS]
+    for mart, frame in duck.select({mart: mart_sql(mart.name) for mart in SQL_MARTS}, others, store).items():
+        store.write(mart, frame)
 
     warehouse = folder / "warehouse.duckdb"
     duck.build(warehouse, tables, [], store)

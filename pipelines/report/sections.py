@@ -39,7 +39,8 @@ class Section:
     sources: tuple[str, ...] = ()
 
 
-_JUDGED = ("declared shipments", "customs figures", "enforcement cases", "conversions", "freight and insurance")
+_CONVERTED = ("conversions", "freight and insurance", "fetched data sets")
+_JUDGED = ("declared shipments", "customs figures", "enforcement cases", *_CONVERTED)
 _APART = (
     "Every regime judges the same cargo, and customs flows, enforcement cases and declared shipments may be about the "
     "same oil: figures are never added over regimes or over kinds of evidence."
@@ -66,7 +67,7 @@ SECTIONS = (
         "for published prices of grades, a thick stepped line for the crude cap with its figure, and boxes for the "
         "windows of licences and transitions.",
         units="US dollars per barrel (USD/bbl), days in UTC",
-        sources=("crude prices",),
+        sources=("crude prices", "fetched data sets"),
     ),
     Section(
         "japan",
@@ -81,12 +82,12 @@ SECTIONS = (
         picture="For each cargo one line per regime: a bar from the least to the most that the oil can have cost, a "
         "diamond at the customs value, a thick tick at the cap, and in words the verdict with the licence.",
         units="US dollars per barrel (USD/bbl); barrels of 42 US gallons (bbl)",
-        sources=("customs figures", "conversions", "freight and insurance"),
+        sources=("customs figures", *_CONVERTED),
     ),
     Section(
         "buyers",
         "Who bought above which cap?",
-        ("report/buyers", "report/cargoes_above_cap"),
+        ("report/buyers", "report/furthest_above_cap"),
         readings.buyers,
         notes=(_APART, _FLOWS, "Covered: an exemption or an earlier cap that stays usable let the cargo through."),
         chart=charts.buyers,
@@ -160,7 +161,7 @@ SECTIONS = (
     Section(
         "sources",
         "Who published these figures, and on what terms?",
-        ("report/sources", "report/fetched_sources"),
+        ("report/sources",),
         readings.sources,
         notes=(
             "Each cap, licence and transition names its legal instrument in the tables above; where it was seen "

@@ -10,6 +10,8 @@ figures AS (
     UNION ALL
     SELECT 'imports of Japan, ' || series, period_last FROM staging.japan_crude_from_russia
     UNION ALL
+    SELECT 'customs lines, ' || data_set, last_day(strptime(month || '-01', '%Y-%m-%d')::DATE) FROM staging.customs_lines
+    UNION ALL
     SELECT 'enforcement cases, ' || authority, published_on FROM staging.enforcement_cases
     UNION ALL
     SELECT 'exchange rates, daily', rate_date FROM reference.exchange_rates_daily

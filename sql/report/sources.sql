@@ -26,4 +26,8 @@ UNION ALL
 SELECT 'declared shipments', file, 'shipments file handed in', count(*), NULL, NULL
 FROM staging.declared_shipments
 GROUP BY file
+UNION ALL
+SELECT 'fetched data sets', source_name, publisher, rows, licence, attribution
+FROM quality.source_freshness
+WHERE rows > 0
 ORDER BY used_for, figures DESC, source_id

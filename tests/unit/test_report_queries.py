@@ -115,7 +115,7 @@ class TestBuyers:
         ]
 
     def test_cargoes_above_a_cap_stand_once_each(self, frames: Frames) -> None:
-        table = frames["cargoes_above_cap"]
+        table = frames["furthest_above_cap"]
         assert table["shipment_id"].is_unique().all()
         own = table.filter(pl.col("evidence_kind") == "declared_shipment")
         assert own.select("shipment_id", "above_cap_of").sort("shipment_id").rows() == [
@@ -204,7 +204,7 @@ class TestSmallWarehouse:
         assert small["release"]["release_day"].item() == DAY("2026-06-15")
 
     def test_nothing_is_not_an_error(self, small: Frames) -> None:
-        for name in ("japan", "buyers", "cargoes_above_cap", "money_above_cap", "unknowns"):
+        for name in ("japan", "buyers", "furthest_above_cap", "money_above_cap", "unknowns"):
             assert small[name].is_empty()
 
 
