@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 FAILED, BAD_USAGE = 1, 2
+_INCOMPLETE = 3  # between the two processes of a night only: published, but not all that follows it
 
 app = typer.Typer(
     name="plimsoll",
@@ -63,7 +64,7 @@ def nightly(
     """Build and publish the warehouse: the whole graph in one process.
 
     Ends with the headline tables and the data-quality summary. Exit code 1: a blocking check or a step
-    failed and nothing was published.
+    failed and nothing was published, or the report on what was published failed.
     """
     if offline:
         os.environ["PLIMSOLL_OFFLINE"] = "1"
@@ -75,7 +76,8 @@ def nightly(
     settings = _settings()
     from pipelines.supervision import supervised
 
-    if code := supervised(lambda: _run_night(settings), "The night"):
+    code = supervised(lambda: _run_night(settings), "The night", expected=(0, FAILED, BAD_USAGE, _INCOMPLETE))
+    if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
     from rich.console import Console
 
@@ -85,6 +87,9 @@ def nightly(
     show_headlines(settings.warehouse_file, console)
     show_quality(settings.warehouse_file, console)
     console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+    if code == _INCOMPLETE:
+        _fail("The warehouse is published, but not all that follows it; the lines further up say why.", FAILED)
+    console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
 
 
 def _run_night(settings: "Settings") -> int:
@@ -115,27 +120,30 @@ def _locked_night(settings: "Settings") -> int:
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
-            is_published = _materialise_all()
+            code = _materialise_all()
     except NightRunning as error:
         return _told(str(error))
     except (RuleError, DataFileError) as error:
         return _told(f"The shipped tables cannot be used, nothing was published: {error}")
-    if not is_published:
-        return _told(
+    if code == FAILED:
+        _told(
             "The night failed and nothing was published; the lines above say why. "
             "The warehouse of the last good night is untouched."
         )
-    return 0
+    return code
 
 
-def _materialise_all() -> bool:
+def _materialise_all() -> int:
     import dagster as dg
 
     from pipelines.dagster_history import kept_open
     from pipelines.definitions import NIGHTLY, defs
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
-        return defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False).success
+        result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
+    if result.success:
+        return 0
+    return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED
 
 
 def _told(message: str) -> int:
@@ -263,6 +271,25 @@ def sql(
         shell.run_one(warehouse, query)
     except shell.SqlError as error:
         _fail(str(error), FAILED)
+
+
+@app.command(epilog="Example: plimsoll report --out report")
+def report(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder; beside the warehouse if left out.")
+    ] = None,
+) -> None:
+    """Write the report on the published warehouse: one HTML page with its charts, and the charts as PNG."""
+    from pipelines.report.files import ReportError, write_report
+
+    settings = _settings()
+    warehouse = _warehouse(settings)
+    try:
+        written = write_report(warehouse, out or settings.report_folder, with_pictures=True)
+    except ReportError as error:
+        _fail(f"{error} Name another folder with --out.", BAD_USAGE)
+    for file in [written.page, *written.pictures]:
+        print(_shown(file))
 
 
 @app.command(epilog="Example: plimsoll ui --port 3000")

@@ -95,6 +95,11 @@ class Settings:
         return self.warehouse_folder / "warehouse.duckdb"
 
     @property
+    def report_folder(self) -> Path:
+        """The report on the published file."""
+        return self.warehouse_folder / "report"
+
+    @property
     def store_folder(self) -> Path:
         """Parquet files between assets."""
         return self.warehouse_folder / "tables"

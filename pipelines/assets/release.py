@@ -1,8 +1,8 @@
-"""The last assets of a night: what it says about itself, and the published file.
+"""The last assets of a night: what it says about itself, the published file, and the report on it.
 
-Here: check results and release as tables, and the publishing of the warehouse.
+Here: check results and release as tables, the publishing of the warehouse, and the report beside it.
 Add here: another table about the night as a whole.
-Keep out: how the file is built and replaced (`pipelines.warehouse.publish`).
+Keep out: how the file is built and replaced (`pipelines.warehouse.publish`), and what the report says.
 """
 
 import datetime as dt
@@ -21,6 +21,7 @@ from pipelines.contracts.macros import MACROS
 from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
+from pipelines.errors import UserError
 from pipelines.rules.rulebook import RULES_FOLDER
 from pipelines.settings import REPOSITORY, Settings
 from pipelines.warehouse import publish
@@ -28,10 +29,11 @@ from pipelines.warehouse.store import Store
 
 MACROS_FOLDER = REPOSITORY / "sql" / "macros"
 WAREHOUSE = dg.AssetKey(["warehouse"])
+REPORT = dg.AssetKey(["report"])
 
 
 def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
-    """The warehouse asset, which follows every table and every blocking check."""
+    """The warehouse asset, which follows every table and every blocking check, and the report, which follows it."""
 
     @dg.asset(
         key=WAREHOUSE,
@@ -56,7 +58,33 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
             }
         )
 
-    return [warehouse]
+    # After publishing: the report is read off the very file that people query, so it cannot describe another one, and
+    # it can fail without holding a good release back.
+    @dg.asset(
+        key=REPORT,
+        deps=[WAREHOUSE],
+        group_name="release",
+        kinds={"html"},
+        description="The report on the published file: one HTML page with charts, tables and the queries behind them.",
+    )
+    def report(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+        from pipelines.report.files import discard_report, write_report
+
+        try:
+            written = write_report(settings.warehouse_file, settings.report_folder, with_pictures=False)
+        except Exception as error:
+            discard_report(settings.report_folder)
+            if isinstance(error, UserError):
+                raise dg.Failure(description=str(error)) from error
+            raise
+        return dg.MaterializeResult(
+            metadata={
+                "file": dg.MetadataValue.path(written.page),
+                "in short": dg.MetadataValue.md(written.in_short()),
+            }
+        )
+
+    return [warehouse, report]
 
 
 def macro_statements(folder: Path = MACROS_FOLDER) -> list[str]:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from pipelines.report.wording import cell
 from pipelines.settings import REPOSITORY
 from pipelines.shown import shown
 from pipelines.warehouse import duck
@@ -68,21 +69,5 @@ def rich_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*(Text(shown(_cell(value))) for value in row))  # what looks like markup is none
+        table.add_row(*(Text(shown(cell(value))) for value in row))  # what looks like markup is none
     return table
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}"
-        case float():
-            return f"{value:,.2f}"
-        case list():
-            return ";".join(str(item) for item in value)
-        case _:
-            return str(value)

@@ -6,6 +6,7 @@ Keep out: anything that looks at a rule or a cargo as a whole.
 """
 
 import datetime as dt
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,7 @@ from pipelines.contracts.rules import PRODUCT_CLASSES
 
 WIDTH = 100
 A_DAY = dt.timedelta(days=1)
+_MILLION = 1e6
 
 
 def paragraph(text: str, indent: int = 0, hang: int = 0) -> str:
@@ -76,9 +78,66 @@ def per_barrel(value: float) -> str:
     return f"{whole}.{decimals.rstrip('0'):<02}"
 
 
+def cell(value: object) -> str:
+    """A value in a table for people: thousands separators, two decimals, empty for null."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.2f}"
+        case list():
+            return ";".join(str(item) for item in value)
+        case _:
+            return str(value)
+
+
 def cap_level(cap_usd_per_bbl: float) -> str:
     """A cap as it is enacted."""
     return f"{cap_usd_per_bbl:g} USD/bbl"
+
+
+def spaced(name: str) -> str:
+    """A code as words: `above_cap` becomes `above cap`."""
+    return name.replace("_", " ")
+
+
+def money(least: float, most: float | None) -> str:
+    """An amount of US dollars that lies between two ends; a missing or infinite end is not known."""
+    if most is None or math.isinf(most):
+        return f"at least {_dollars(least)}"
+    if least == most:
+        return _dollars(least)
+    if most < _MILLION:
+        return f"{least:,.0f} to {_dollars(most)}"
+    return f"{least / _MILLION:,.2f} to {_dollars(most)}" if least else f"0 to {_dollars(most)}"
+
+
+def _dollars(usd: float) -> str:
+    return f"{usd / _MILLION:,.2f} million USD" if usd >= _MILLION else f"{usd:,.0f} USD"
+
+
+def number(count: int, one: str, many: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def evidence(kind: str) -> str:
+    """A kind of evidence as the heading of what rests on it."""
+    headings = {
+        "declared_shipment": "Declared shipments",
+        "customs_flow": "Customs flows",
+        "enforcement_case": "Enforcement cases",
+    }
+    return headings.get(kind, spaced(kind))
+
+
+def series(name: str) -> str:
+    """A published price series as the trade calls it."""
+    return {"brent": "Brent", "urals_tax": "Urals (official tax price)"}.get(name, spaced(name))
 
 
 def listing(parts: Sequence[str], word: str = "and") -> str:

@@ -25,6 +25,7 @@ from tests.integration.conftest import (
     REPOSITORY,
     Finished,
     Night,
+    Query,
     plimsoll,
     shipments_file,
 )
@@ -236,9 +237,9 @@ class TestHelp:
     def test_every_command_is_listed(self, plimsoll_here: Run, tmp_path: Path) -> None:
         done = plimsoll_here("--help", home=tmp_path)
         assert done.code == 0
-        assert all(f"  {command} " in done.out for command in COMMANDS if command != "report")
+        assert all(f"  {command} " in done.out for command in COMMANDS)
 
-    @pytest.mark.parametrize("command", [command for command in COMMANDS if command != "report"])
+    @pytest.mark.parametrize("command", COMMANDS)
     def test_help_has_an_example(self, plimsoll_here: Run, tmp_path: Path, command: str) -> None:
         done = plimsoll_here(command, "--help", home=tmp_path)
         assert done.code == 0
@@ -381,7 +382,9 @@ class TestSql:
         assert done.code == 1
         assert "plimsoll nightly" in complaint(done.err)
 
-    @pytest.mark.parametrize("command", [("sql", "SELECT 1"), ("explain", "A1")], ids=lambda command: command[0])
+    @pytest.mark.parametrize(
+        "command", [("sql", "SELECT 1"), ("explain", "A1"), ("report",)], ids=lambda command: command[0]
+    )
     def test_a_warehouse_that_is_no_database(self, tmp_path: Path, command: tuple[str, ...]) -> None:
         file = tmp_path / "warehouse" / "warehouse.duckdb"
         file.parent.mkdir()
@@ -389,6 +392,38 @@ class TestSql:
         done = plimsoll(*command, home=tmp_path)
         assert done.code == 1
         assert "warehouse.duckdb" in complaint(done.err)
+
+
+class TestReport:
+    def test_page_and_pictures(self, night: Night, tmp_path: Path) -> None:
+        done = plimsoll("report", "--out", tmp_path / "new" / "folder", home=night.home)
+        assert done.code == 0, done.err
+        written = [Path(line) for line in done.out.splitlines()]
+        assert written[0] == tmp_path / "new" / "folder" / "report.html"
+        assert len(written) == 7
+        assert set(written) == set((tmp_path / "new" / "folder").iterdir())
+        assert all(picture.suffix == ".png" for picture in written[1:])
+
+    def test_it_tells_of_the_warehouse_it_was_read_from(self, night: Night, query: Query, tmp_path: Path) -> None:
+        assert plimsoll("report", "--out", tmp_path, home=night.home).code == 0
+        ((run_id,),) = query("SELECT run_id FROM quality.releases")
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert run_id in page
+        # A2: 700,000 bbl at 70.00; R3 as much again.
+        assert "declared shipments: 14.00 million USD above the US cap" in page
+        assert "e_refused.csv" in page
+
+    def test_no_warehouse(self, tmp_path: Path) -> None:
+        done = plimsoll("report", home=tmp_path)
+        assert done.code == 1
+        assert "plimsoll nightly" in complaint(done.err)
+
+    def test_a_folder_that_cannot_be_written(self, night: Night, tmp_path: Path) -> None:
+        (tmp_path / "taken").write_text("a file", encoding="utf-8")
+        done = plimsoll("report", "--out", tmp_path / "taken", home=night.home)
+        assert done.code == 2
+        assert "taken" in complaint(done.err)
+        assert "--out" in complaint(done.err)
 
 
 @pytest.fixture(scope="module")

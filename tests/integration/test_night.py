@@ -20,11 +20,13 @@ import pytest
 from pytest import approx
 
 from pipelines.assets import judging
+from pipelines.assets.release import REPORT, WAREHOUSE
 from pipelines.assets.table_asset import CONTRACT_CHECK, Finding, asset_key
 from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
 from pipelines.definitions import NIGHTLY, build_defs, stored_tables
+from pipelines.report import page
 from pipelines.rules.rulebook import RULES_FOLDER
 from pipelines.settings import Settings
 from tests.integration.conftest import (
@@ -360,6 +362,51 @@ def test_an_id_that_other_evidence_has_does_not_stop_the_night(tmp_path: Path) -
     assert run_night(settings).success
 
 
+# --- the report ----------------------------------------------------------------------------------------------------
+
+
+def broken(*_: object) -> str:
+    raise ValueError("the ink has dried up")
+
+
+class TestReport:
+    def test_it_stands_beside_the_release_that_it_tells_of(self, night: Night) -> None:
+        folder = night.warehouse.parent / "report"
+        assert {file.name for file in folder.iterdir()} == {"report.html"}
+        assert release_of(night.warehouse)[0] in (folder / "report.html").read_text(encoding="utf-8")
+        assert "report.html" in night.said.out
+
+    def test_dagster_shows_where_it_is_and_what_it_says(self, tmp_path: Path) -> None:
+        result = run_night(Settings(home=tmp_path))
+        (event,) = result.asset_materializations_for_node("report")
+        assert event.metadata["file"].value == str(tmp_path / "warehouse" / "report" / "report.html")
+        assert "enforcement cases: 9 of 9 above the US cap" in str(event.metadata["in short"].value)
+
+    def test_one_that_fails_leaves_the_release_and_no_report_of_another_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        settings = Settings(home=tmp_path)
+        settings.report_folder.mkdir(parents=True)
+        (settings.report_folder / "report.html").write_text("of the night before", encoding="utf-8")
+        monkeypatch.setattr(page, "html", broken)
+        result = run_night(settings)
+        assert not result.success
+        assert "the ink has dried up" in capsys.readouterr().err
+        assert release_of(settings.warehouse_file)[0] == result.run_id
+        assert list(settings.report_folder.iterdir()) == []
+
+    def test_the_command_says_that_the_release_stands(self, tmp_path: Path) -> None:
+        (tmp_path / "warehouse").mkdir()
+        (tmp_path / "warehouse" / "report").write_text("a file in the way", encoding="utf-8")
+        done = plimsoll("nightly", "--offline", home=tmp_path)
+        assert done.code == 1
+        assert "FAILED report: " in done.err
+        assert "cannot be written there" in done.err
+        assert done.err.splitlines()[-1].startswith("plimsoll: The warehouse is published, but not all that follows it")
+        assert "Data quality" in done.out
+        assert release_of(tmp_path / "warehouse" / "warehouse.duckdb")
+
+
 # --- Dagster --------------------------------------------------------------------------------------------------------
 
 
@@ -370,9 +417,7 @@ class TestDagster:
 
     def test_every_table_is_an_asset_with_check_schema_and_group(self, defs: dg.Definitions) -> None:
         graph = defs.resolve_asset_graph()
-        assert {asset_key(table) for table in stored_tables()} | {dg.AssetKey("warehouse")} == set(
-            graph.get_all_asset_keys()
-        )
+        assert {asset_key(table) for table in stored_tables()} | {WAREHOUSE, REPORT} == set(graph.get_all_asset_keys())
         checks = {(key.asset_key, key.name) for key in graph.asset_check_keys}
         for table in stored_tables():
             key = asset_key(table)
@@ -381,11 +426,14 @@ class TestDagster:
             columns = graph.get(key).metadata["dagster/column_schema"].columns
             assert [column.name for column in columns] == table.polars_schema().names()
             assert all(column.description for column in columns)
-        assert graph.get(dg.AssetKey("warehouse")).group_name
+        assert graph.get(WAREHOUSE).group_name == graph.get(REPORT).group_name == "release"
 
     def test_the_warehouse_follows_every_table(self, defs: dg.Definitions) -> None:
         graph = defs.resolve_asset_graph()
         assert graph.get(dg.AssetKey("warehouse")).parent_keys == {asset_key(table) for table in stored_tables()}
+
+    def test_the_report_follows_the_warehouse(self, defs: dg.Definitions) -> None:
+        assert defs.resolve_asset_graph().get(REPORT).parent_keys == {WAREHOUSE}
 
     def test_contract_checks_block(self, defs: dg.Definitions) -> None:
         specs = [spec for asset in defs.resolve_asset_graph().assets_defs for spec in asset.check_specs]

@@ -1,0 +1,101 @@
+"""The report as files beside a warehouse, or wherever someone wants them.
+
+Here: writing the page and the pictures so that nobody ever sees half of one, and clearing them away.
+Add here: another form of the report.
+Keep out: what is in them.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.errors import UserError
+from pipelines.report.rendering import Renderer
+
+PAGE = "report.html"
+
+
+class ReportError(UserError):
+    """The report cannot be written; one sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What was written: the page, the pictures, and question and sentence of each part."""
+
+    page: Path
+    pictures: list[Path]
+    readings: list[tuple[str, str]]
+
+    def in_short(self) -> str:
+        """Question and sentence of each part, as Markdown; what stands in a name is no markup."""
+        return "\n".join(f"- **{_plain(question)}** {_plain(reading)}" for question, reading in self.readings)
+
+
+def write_report(warehouse: Path, folder: Path, *, with_pictures: bool) -> WrittenReport:
+    """Writes `report.html` and on request `report-<part>.png` for a published file.
+
+    Everything is made before anything is written, and each file takes the place of an older one as a whole. Pictures
+    that are not made again are removed: those of another release must not stand beside this page.
+    Raises `WarehouseError` and `ReportError`.
+    """
+    with Renderer() as renderer:
+        # The renderer starts beside these imports.
+        from pipelines.report import page
+        from pipelines.report.chart_style import spec
+        from pipelines.report.sections import run_queries
+
+        report = page.parts(run_queries(warehouse))
+        images = {part.section.name: renderer.svg(spec(part.drawing)) for part in report if part.drawing is not None}
+        pictures = {
+            part.section.name: renderer.png(spec(part.standing_alone))
+            for part in report
+            if with_pictures and part.standing_alone is not None
+        }
+        text = page.html(report, {name: image.result() for name, image in images.items()})
+        content = {folder / PAGE: text.encode()} | {
+            _picture(folder, name): picture.result() for name, picture in pictures.items()
+        }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, data in content.items():
+            _replace(file, data)
+        for file in set(_files(folder)) - set(content):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise ReportError(f"{folder}: the report cannot be written there ({error.strerror or error}).") from error
+    return WrittenReport(
+        folder / PAGE,
+        [file for file in content if file.suffix == ".png"],
+        [(part.section.question, part.reading) for part in report],
+    )
+
+
+def discard_report(folder: Path) -> None:
+    """Removes page and pictures: no report is better than that of another release."""
+    for file in _files(folder) if folder.is_dir() else []:
+        file.unlink(missing_ok=True)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
+
+
+def _files(folder: Path) -> list[Path]:
+    from pipelines.report.sections import SECTIONS
+
+    return [folder / PAGE, *(_picture(folder, section.name) for section in SECTIONS)]
+
+
+def _picture(folder: Path, name: str) -> Path:
+    return folder / f"report-{name}.png"
+
+
+def _replace(file: Path, data: bytes) -> None:
+    aside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        aside.write_bytes(data)
+        aside.replace(file)
+    finally:
+        aside.unlink(missing_ok=True)
