@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.law import reference, rulebook, shipped_figures
-from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.customs import CUSTOMS_LINES, holds_customs_lines
@@ -158,12 +158,14 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 ]
             },
             name="customs_lines",
+            group="publishers",
             reads=LINE_TABLES.values(),
         ),
         table_assets(
             _cargoes,
             [CARGOES],
             name="cargoes",
+            group="judging",
             reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, CUSTOMS_LINES, *prices],
         ),
         table_assets(
@@ -195,12 +197,12 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                         "open_verdicts",
                         "Verdicts that are indeterminate or unpriced: unknown is an answer, and here is why.",
                         _few_unknown,
-                        dg.AssetCheckSeverity.WARN,
-                        is_blocking=False,
+                        WARN,
                     ),
                 ]
             },
             name="verdicts",
+            group="judging",
             reads=[CARGOES, *rules],
         ),
     ]
