@@ -9,6 +9,7 @@ import datetime as dt
 import gc
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -60,6 +61,9 @@ def nightly(
     as_of: AsOf = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use what is on this machine; fetch nothing.")] = False,
     estimate_unpriced: EstimateUnpriced = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Publish even if the release differs implausibly from the one before it.")
+    ] = False,
 ) -> None:
     """Build and publish the warehouse: the whole graph in one process.
 
@@ -73,10 +77,11 @@ def nightly(
         os.environ["PLIMSOLL_AS_OF"] = day.isoformat()
     if estimate_unpriced:
         os.environ["PLIMSOLL_ESTIMATE_UNPRICED"] = "1"
-    settings = _settings()
+    settings = _settings(_told_to_all)
     from pipelines.supervision import supervised
 
-    code = supervised(lambda: _run_night(settings), "The night", expected=(0, FAILED, BAD_USAGE, _INCOMPLETE))
+    codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
+    code = supervised(lambda: _run_night(settings, force), "The night", _told_to_all, codes)
     if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
     from rich.console import Console
@@ -92,26 +97,26 @@ def nightly(
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
 
 
-def _run_night(settings: "Settings") -> int:
+def _run_night(settings: "Settings", is_forced: bool) -> int:
     """Runs the job in this process; returns the exit code, with the reason told whatever may go wrong."""
     # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
     gc.set_threshold(200_000)
     try:
-        return _locked_night(settings)
+        return _locked_night(settings, is_forced)
     except KeyboardInterrupt:
         return _told("The night was stopped, nothing was published.")
     except OSError as error:
-        return _told(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).")
+        return _told_to_all(f"{settings.home}: the working folders cannot be used ({error.strerror or error}).")
     except BaseException as error:  # a full disk reaches us as an error of SQLite, want of memory as a panic
         if os.environ.get("PLIMSOLL_TRACEBACK"):
             raise
-        return _told(
+        return _told_to_all(
             f"The night broke off and nothing was published: {_innermost(error)}. "
             "Look for a full disk or too little memory; PLIMSOLL_TRACEBACK=1 shows where it broke."
         )
 
 
-def _locked_night(settings: "Settings") -> int:
+def _locked_night(settings: "Settings", is_forced: bool) -> int:
     from pipelines.contracts.files import DataFileError
     from pipelines.rules import RuleError
     from pipelines.warehouse.publish import NightRunning, night_lock
@@ -120,11 +125,11 @@ def _locked_night(settings: "Settings") -> int:
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
-            code = _materialise_all()
+            code = _materialise_all(is_forced)
     except NightRunning as error:
-        return _told(str(error))
+        return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
-        return _told(f"The shipped tables cannot be used, nothing was published: {error}")
+        return _told_to_all(f"The shipped tables cannot be used, nothing was published: {error}")
     if code == FAILED:
         _told(
             "The night failed and nothing was published; the lines above say why. "
@@ -133,14 +138,15 @@ def _locked_night(settings: "Settings") -> int:
     return code
 
 
-def _materialise_all() -> int:
+def _materialise_all(is_forced: bool) -> int:
     import dagster as dg
 
     from pipelines.dagster_history import kept_open
-    from pipelines.definitions import NIGHTLY, defs
+    from pipelines.definitions import NIGHTLY, defs, run_config
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
-        result = defs.resolve_job_def(NIGHTLY).execute_in_process(instance=instance, raise_on_error=False)
+        job = defs.resolve_job_def(NIGHTLY)
+        result = job.execute_in_process(run_config(is_forced), instance=instance, raise_on_error=False)
     if result.success:
         return 0
     return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED
@@ -149,6 +155,15 @@ def _materialise_all() -> int:
 def _told(message: str) -> int:
     print(f"plimsoll: {message}", file=sys.stderr)
     return FAILED
+
+
+def _told_to_all(message: str) -> int:
+    """Also as an alert: for a night that ends where it cannot alert by itself."""
+    from pipelines import alerts
+
+    for problem in alerts.send(alerts.failed_night(dt.datetime.now(dt.UTC).date(), [message])):
+        _told(problem)
+    return _told(message)
 
 
 def _innermost(error: BaseException) -> str:
@@ -292,6 +307,44 @@ def report(
         print(_shown(file))
 
 
+@app.command(epilog="Example: plimsoll diff --out changed.csv")
+def diff(
+    old: Annotated[str | None, typer.Argument(metavar="[OLD]", help="Release; the one before NEW if left out.")] = None,
+    new: Annotated[str | None, typer.Argument(metavar="[NEW]", help="Release; the current one if left out.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="OUT", help="Where the changed verdicts (.csv) or everything (.json) go."),
+    ] = None,
+) -> None:
+    """Compare two releases: rows by key, totals, and verdicts that changed and why.
+
+    A release is named by its id, the beginning of its id, or the path of a .duckdb file.
+    """
+    from rich.console import Console
+
+    from pipelines.contracts.files import DataFileError
+    from pipelines.report.release_difference import check_output, show_difference, write_difference
+    from pipelines.rules import RuleError
+    from pipelines.warehouse import releases
+    from pipelines.warehouse.diff import difference
+
+    try:
+        if out is not None:
+            check_output(out)
+    except ValueError as error:
+        _fail(str(error), BAD_USAGE)
+    files = releases.pair(_settings(), old, new)
+    try:
+        from pipelines.definitions import published_tables
+    except (RuleError, DataFileError) as error:
+        _fail(f"The shipped tables cannot be used: {error}", FAILED)
+    found = difference(*files, published_tables())
+    show_difference(found, Console(width=None if sys.stdout.isatty() else 160))
+    if out is not None:
+        write_difference(found, out)
+        print(f"Written: {out}.", file=sys.stderr)
+
+
 @app.command(epilog="Example: plimsoll ui --port 3000")
 def ui(
     port: Annotated[int, typer.Option("--port", help="Port of the pages.")] = 3000,
@@ -313,13 +366,14 @@ def ui(
     os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])
 
 
-def _settings() -> "Settings":
+def _settings(tell: Callable[[str], int] | None = None) -> "Settings":
     from pipelines.settings import Settings
 
     try:
         return Settings.from_environment()
     except ValueError as error:
-        _fail(str(error), BAD_USAGE)
+        (tell or _told)(str(error))
+        raise typer.Exit(BAD_USAGE) from error
 
 
 def _warehouse(settings: "Settings") -> Path:

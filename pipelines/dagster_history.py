@@ -1,15 +1,18 @@
-"""Dagster's history in SQLite, without a new connection for every event.
+"""Dagster's history in SQLite: without a new connection for every event, and without growing for ever.
 
 Dagster opens and closes the file for each event that it stores, and SQLite tidies up at each close: over a night of
 a few hundred events that takes longer than the night's own work. A night is one process, so it keeps them open.
+Dagster lets go of old ticks of schedules, but never of a run.
 
-Here: that, for the length of a run.
-Add here: nothing; if Dagster ever pools its connections itself, this module goes.
+Here: both.
+Add here: nothing; if Dagster ever does it itself, this module goes.
 Keep out: what is stored, which stays Dagster's own, in its own files.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -44,3 +47,19 @@ def kept_open(instance: dg.DagsterInstance) -> Iterator[None]:
         storage._connect = own  # type: ignore[method-assign]
         for engine in engines.values():
             engine.dispose()
+
+
+def forget_runs(instance: dg.DagsterInstance, keep_days: int) -> None:
+    """Deletes the runs that began more than so many days ago, with their events and their logs."""
+    before = dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
+    for record in instance.get_run_records(dg.RunsFilter(created_before=before)):
+        run_id = record.dagster_run.run_id
+        instance.delete_run(run_id)
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        storage = instance.event_log_storage
+        if isinstance(storage, SqliteEventLogStorage):
+            # Dagster empties the file of the run, and leaves it and SQLite's own beside it.
+            emptied = Path(storage.path_for_shard(run_id))
+            for file in emptied.parent.glob(f"{emptied.name}*"):
+                file.unlink()
+            storage._initialized_dbs.discard(run_id)

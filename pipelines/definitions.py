@@ -5,11 +5,12 @@ Add here: a new module of assets, a job, a schedule, a sensor.
 Keep out: everything that these do.
 """
 
-from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
+from pipelines.assets.night import NIGHTLY, night_resource
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.marts import SQL_MARTS
@@ -19,9 +20,7 @@ from pipelines.contracts.table import Table
 from pipelines.progress import progress_logger
 from pipelines.sensors import landing_sensor
 from pipelines.settings import Settings
-from pipelines.warehouse.publish import night_lock
 
-NIGHTLY = "nightly"
 NIGHTLY_CRON = "0 3 * * *"
 
 
@@ -40,13 +39,20 @@ def stored_tables() -> list[Table]:
     ]
 
 
+def published_tables() -> list[Table]:
+    """Every table of the warehouse."""
+    return [*stored_tables(), *release.TABLES]
+
+
 def build_defs(settings: Settings) -> dg.Definitions:
     """Assets, checks, job, schedule and sensor for these settings."""
     tables = stored_tables()
     nightly = dg.define_asset_job(
         NIGHTLY,
         selection=dg.AssetSelection.all(),
-        config={"loggers": {"console": {}}},
+        config=run_config(),
+        # The tables of a night belong together: a retry makes all of them again.
+        tags={"dagster/retry_strategy": "ALL_STEPS"},
         description="The whole graph, from landing to the published warehouse, in one process.",
     )
     return dg.Definitions(
@@ -57,7 +63,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
             *judging.build_assets(settings),
             *analysis.ASSETS,
             *marts.build_assets(tables),
-            *release.build_assets(tables),
+            *release.build_assets(settings, tables),
         ],
         jobs=[nightly],
         schedules=[
@@ -70,19 +76,15 @@ def build_defs(settings: Settings) -> dg.Definitions:
             )
         ],
         sensors=[landing_sensor(settings, NIGHTLY)],
-        resources={"settings": _night(settings)},
+        resources={"settings": night_resource(settings)},
         executor=dg.in_process_executor,
         loggers={"console": progress_logger},
     )
 
 
-def _night(settings: Settings) -> dg.ResourceDefinition:
-    @dg.resource(description="Folders and switches of the night; holds the lock that keeps two nights apart.")
-    def night(_: dg.InitResourceContext) -> Iterator[Settings]:
-        with night_lock(settings):
-            yield settings
-
-    return night
+def run_config(is_forced: bool = False) -> dict[str, Any]:
+    """The configuration of a run of the nightly job."""
+    return {"loggers": {"console": {}}, "resources": {"settings": {"config": {"force": is_forced}}}}
 
 
 defs = build_defs(Settings.from_environment())

@@ -1,11 +1,12 @@
 """What a person sees while a night runs.
 
-Here: the logger that turns Dagster's events into one line per table, and the bars of fetching.
+Here: the logger that turns Dagster's events and warnings into lines, and the bars of fetching.
 Add here: another event that people wait for.
 Keep out: results; those are read from the warehouse.
 """
 
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -30,8 +31,12 @@ class _ProgressHandler(logging.Handler):
         self._started = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = (getattr(record, "dagster_meta", None) or {}).get("dagster_event")
-        line = _line(event) if event is not None else None
+        meta = getattr(record, "dagster_meta", None) or {}
+        event = meta.get("dagster_event")
+        if event is not None:
+            line = _line(event)
+        else:
+            line = meta.get("orig_message") if record.levelno == logging.WARNING else None
         if line is not None:
             print(f"{time.monotonic() - self._started:6.1f} s  {shown(line)}", file=sys.stderr, flush=True)
 
@@ -47,22 +52,33 @@ def _line(event: dg.DagsterEvent) -> str | None:
         if not check.passed:
             failed, looked_at = (check.metadata[name].value for name in ("rows failed", "rows checked"))
             where = f"{'.'.join(check.asset_key.path)}: {check.check_name}"
-            return f"  {check.severity.value:5} {where}: {failed:,} of {looked_at:,}"
+            found = check.metadata.get("found")
+            return f"  {check.severity.value:5} {where}: {failed:,} of {looked_at:,}" + (
+                f". {found.value}" if found is not None else ""
+            )
     if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-        failure = event.step_failure_data
-        if failure.user_failure_data is not None and failure.user_failure_data.description:
-            return f"FAILED {event.step_key}: {failure.user_failure_data.description}"
-        return f"FAILED {event.step_key}: {_innermost(failure.error)}"
+        return f"FAILED {event.step_key}: {reason_of(event)}"
     if event.event_type == dg.DagsterEventType.RUN_FAILURE and event.job_failure_data.error is not None:
         return f"FAILED: {_innermost(event.job_failure_data.error)}"
     return None
+
+
+def reason_of(event: dg.DagsterEvent) -> str:
+    """Why a step failed, without its traceback."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    return _innermost(failure.error)
 
 
 def _innermost(error: "SerializableErrorInfo | None") -> str:
     """The message of the innermost error, without its traceback."""
     while error is not None and error.cause is not None:
         error = error.cause
-    return "" if error is None else error.message.strip()
+    if error is None:
+        return ""
+    # "package.SomeError: the sentence", over several lines
+    return re.sub(rf"^[\w.]*{error.cls_name}: ", "", " ".join(error.message.split()))
 
 
 @dg.logger({}, description="One line per table.")

@@ -7,6 +7,7 @@ Keep out: secrets (sources read theirs where they use them, and never show them)
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ class Settings:
     address that is asked instead of every publisher, as `<mirror>/<host>/<path>`. history_from
     (`PLIMSOLL_HISTORY_FROM`): first day of what is fetched. watch_s (`PLIMSOLL_WATCH_SECONDS`): how often the landing
     folders are looked at while Dagster's daemon runs.
+    keep_releases (`PLIMSOLL_KEEP_RELEASES`): published files that are kept, the current one among them.
+    keep_days (`PLIMSOLL_KEEP_DAYS`): how long results of checks and Dagster's runs are kept.
+    is_forced (of one run: `plimsoll nightly --force`, or its configuration in Dagster): implausible jumps only warn.
     """
 
     home: Path
@@ -36,6 +40,9 @@ class Settings:
     mirror: str | None = None
     history_from: dt.date = dt.date(2021, 12, 1)
     watch_s: int = 30
+    keep_releases: int = 14
+    keep_days: int = 90
+    is_forced: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -48,10 +55,10 @@ class Settings:
             except ValueError as error:
                 raise ValueError(f"{variable} is {said!r}; write a day as YYYY-MM-DD.") from error
 
-        def seconds(variable: str, default: int) -> int:
+        def count(variable: str, default: int, of_what: str) -> int:
             said = environment.get(variable) or str(default)
-            if not said.isdecimal() or int(said) == 0:
-                raise ValueError(f"{variable} is {said!r}; write a whole number of seconds, at least 1.")
+            if not re.fullmatch(r"[1-9][0-9]{0,4}", said):
+                raise ValueError(f"{variable} is {said!r}; write a whole number of {of_what}, 1 to 99999.")
             return int(said)
 
         return cls(
@@ -61,8 +68,15 @@ class Settings:
             offline=environment.get("PLIMSOLL_OFFLINE") == "1",
             mirror=environment.get("PLIMSOLL_MIRROR") or None,
             history_from=day("PLIMSOLL_HISTORY_FROM") or cls.history_from,
-            watch_s=seconds("PLIMSOLL_WATCH_SECONDS", cls.watch_s),
+            watch_s=count("PLIMSOLL_WATCH_SECONDS", cls.watch_s, "seconds"),
+            keep_releases=count("PLIMSOLL_KEEP_RELEASES", cls.keep_releases, "releases"),
+            keep_days=count("PLIMSOLL_KEEP_DAYS", cls.keep_days, "days"),
         )
+
+    @property
+    def day(self) -> dt.date:
+        """The night's day: the one as of which it runs, else today (UTC)."""
+        return self.as_of or dt.datetime.now(dt.UTC).date()
 
     @property
     def landing_folder(self) -> Path:
@@ -100,9 +114,19 @@ class Settings:
         return self.warehouse_folder / "report"
 
     @property
+    def releases_folder(self) -> Path:
+        """The published files that are kept, one folder per release."""
+        return self.warehouse_folder / "releases"
+
+    @property
     def store_folder(self) -> Path:
         """Parquet files between assets."""
         return self.warehouse_folder / "tables"
+
+    @property
+    def check_log_folder(self) -> Path:
+        """What checks found, from night to night."""
+        return self.store_folder / "check_log"
 
     @property
     def dagster_home(self) -> Path:

@@ -16,12 +16,14 @@ from types import FrameType
 _PR_SET_PDEATHSIG = 1
 
 
-def supervised(work: Callable[[], int], what: str, expected: Collection[int] = (0, 1, 2)) -> int:
+def supervised(
+    work: Callable[[], int], what: str, tell: Callable[[str], object], expected: Collection[int] = (0, 1, 2)
+) -> int:
     """Runs `work` in a child process and returns its exit code, one of `expected`.
 
-    A child that ended with none of these is told of as `what`, and counts as 1. To be called before anything starts
-    threads. The child does not outlive its parent. Where processes cannot be told to die with their parent, the work
-    runs in this one.
+    A child that ended with none of these counts as 1; `tell` says of it, called `what`, how it ended. To be called
+    before anything starts threads. The child does not outlive its parent. Where processes cannot be told to die with
+    their parent, the work runs in this one.
     """
     if sys.platform != "linux":
         return work()
@@ -38,7 +40,7 @@ def supervised(work: Callable[[], int], what: str, expected: Collection[int] = (
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code not in expected:
-        print(f"plimsoll: {what} {_death(code)}", file=sys.stderr)
+        tell(f"{what} {_death(code)}")
         return 1
     return code
 

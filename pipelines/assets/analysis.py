@@ -10,7 +10,7 @@ import polars as pl
 
 from pipelines.assets.inputs import STAGED_ATTESTATIONS
 from pipelines.assets.law import reference, rulebook
-from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import ATTESTATION_GAPS, LISTED_VESSEL_CARGOES, VERDICT_CHANGES, VERDICT_SENSITIVITY
 from pipelines.contracts.reference import LISTED_VESSELS
@@ -68,8 +68,10 @@ def _attestation_gaps(settings: Settings, store: Store) -> dict[str, pl.DataFram
 
 
 ASSETS: list[dg.AssetsDefinition] = [
-    table_assets(_changes, [VERDICT_CHANGES], name="verdict_changes", reads=[CARGOES, VERDICTS]),
-    table_assets(_sensitivity, [VERDICT_SENSITIVITY], name="verdict_sensitivity", reads=[CARGOES, VERDICTS]),
+    table_assets(_changes, [VERDICT_CHANGES], name="verdict_changes", group="marts", reads=[CARGOES, VERDICTS]),
+    table_assets(
+        _sensitivity, [VERDICT_SENSITIVITY], name="verdict_sensitivity", group="marts", reads=[CARGOES, VERDICTS]
+    ),
     table_assets(
         _listed_vessels,
         {
@@ -83,18 +85,19 @@ ASSETS: list[dg.AssetsDefinition] = [
                     "no_namesakes",
                     "No cargo's vessel has only the name of a listed one; where it has, its number is worth a look.",
                     _no_namesakes,
-                    dg.AssetCheckSeverity.WARN,
-                    is_blocking=False,
+                    WARN,
                 ),
             ]
         },
         name="listed_vessel_cargoes",
+        group="marts",
         reads=[CARGOES, VERDICTS, LISTED_VESSELS],
     ),
     table_assets(
         _attestation_gaps,
         [ATTESTATION_GAPS],
         name="attestation_gaps",
+        group="marts",
         reads=[CARGOES, VERDICTS, STAGED_ATTESTATIONS, ATTESTATION_RULES],
     ),
 ]

@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.law import shipments_table, shipped_figures, staged_freights, staged_prices
-from pipelines.assets.table_asset import SAMPLE_ROWS, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.contracts import licensed
 from pipelines.contracts.attestations import ATTESTATIONS
 from pipelines.contracts.customs import CUSTOMS_LINES
@@ -29,8 +29,6 @@ from pipelines.transforms.file_changes import Reading, file_changes, fingerprint
 from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
-
-WARN = dg.AssetCheckSeverity.WARN
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +175,7 @@ def _cargoes_known(attestations: pl.DataFrame, store: Store) -> Finding:
 
 
 def _nothing_set_aside(quarantine: pl.DataFrame, _: Store) -> Finding:
-    return Finding(quarantine.height, quarantine.height, quarantine.drop("raw_row").head(SAMPLE_ROWS))
+    return Finding(quarantine.height, quarantine.height, quarantine.drop("raw_row"))
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
@@ -193,7 +191,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "Every attestation names a declared shipment; one that does not counts for nothing.",
                         _cargoes_known,
                         WARN,
-                        is_blocking=False,
                     )
                 ],
                 QUARANTINE: [
@@ -202,7 +199,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "No row of a user's file was set aside. The sample shows what to mend.",
                         _nothing_set_aside,
                         WARN,
-                        is_blocking=False,
                     )
                 ],
                 INPUT_FILES: [
@@ -216,7 +212,6 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "Every file in the landing folders could be read.",
                         _all_read,
                         WARN,
-                        is_blocking=False,
                     ),
                 ],
                 INPUT_FILE_CHANGES: [
@@ -225,11 +220,11 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "No row of the last release is gone because its file was replaced or removed.",
                         _no_rows_gone,
                         WARN,
-                        is_blocking=False,
                     )
                 ],
             },
             name="input_files",
+            group="inputs",
             reads=[*STAGED.values(), CUSTOMS_LINES],
         )
     ]

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.law import reference, rulebook, shipped_figures
-from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.checks.japan import judged_arrivals
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
@@ -164,6 +164,7 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 ]
             },
             name="customs_lines",
+            group="publishers",
             reads=LINE_TABLES.values(),
         ),
         table_assets(
@@ -178,6 +179,7 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                 ]
             },
             name="cargoes",
+            group="judging",
             reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, CUSTOMS_LINES, *prices],
         ),
         table_assets(
@@ -209,12 +211,12 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
                         "open_verdicts",
                         "Verdicts that are indeterminate or unpriced: unknown is an answer, and here is why.",
                         _few_unknown,
-                        dg.AssetCheckSeverity.WARN,
-                        is_blocking=False,
+                        WARN,
                     ),
                 ]
             },
             name="verdicts",
+            group="judging",
             reads=[CARGOES, *rules],
         ),
     ]

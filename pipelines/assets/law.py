@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assess import shipments_contract
-from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.assets.upstreams import fetched
 from pipelines.checks import japan
 from pipelines.checks.figures import (
@@ -27,6 +27,7 @@ from pipelines.checks.figures import (
     ecb_monthly_means,
     percent,
 )
+from pipelines.checks.freshness import SERIES, ages
 from pipelines.checks.rules import stale
 from pipelines.contracts import licensed
 from pipelines.contracts.customs import JAPAN_CUSTOMS_ALL_ORIGINS, JAPAN_CUSTOMS_LINES
@@ -102,8 +103,22 @@ def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
 
 
-def _figure_checks() -> dict[Table, list[TableCheck]]:
-    """Checks of figures: two publishers, or shipped and fetched, within a stated bound; Japan's two series."""
+def _outdated(table: Table, on: dt.date) -> TableCheck:
+    def look(frame: pl.DataFrame, _: Store) -> Finding:
+        series = ages(table, frame, on)
+        old = series.filter(pl.col("days_old") > pl.col("days_allowed"))
+        return Finding(series.height, old.height, old)
+
+    return TableCheck(
+        "none_outdated",
+        "The newest figure of each series is no older than the rhythm of its publication allows.",
+        look,
+        WARN,
+    )
+
+
+def _figure_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
+    """Checks of figures: two publishers, or shipped and fetched, within a stated bound; Japan's two series; age."""
     by_benchmark, by_currency = ["month", "benchmark"], ["month", "currency"]
     cent = pl.lit(ROUNDING_USD_PER_BBL)
 
@@ -112,7 +127,7 @@ def _figure_checks() -> dict[Table, list[TableCheck]]:
             found = find(frame, store)
             return Finding(frame.height, found.height, found)
 
-        return TableCheck(name, description, look, dg.AssetCheckSeverity.WARN, is_blocking=False)
+        return TableCheck(name, description, look, WARN)
 
     def as_shipped(table: Table, value: str, bound: pl.Expr, said: str) -> TableCheck:
         return warning(
@@ -134,7 +149,9 @@ def _figure_checks() -> dict[Table, list[TableCheck]]:
         return differing(ecb, fed, by_currency, "units_per_usd", percent(ECB_FED_BOUND_PCT))
 
     rates = f"{RATE_ROUNDING_PCT} %"
-    checks: dict[Table, list[TableCheck]] = {table: [] for table in REFERENCE_TABLES.values()}
+    checks: dict[Table, list[TableCheck]] = {
+        table: [_outdated(table, settings.day)] if table in SERIES else [] for table in REFERENCE_TABLES.values()
+    }
     checks[EXCHANGE_RATES_DAILY].append(
         as_shipped(EXCHANGE_RATES_DAILY, "units_per_eur", percent(RATE_ROUNDING_PCT), rates)
     )
@@ -187,17 +204,19 @@ def _fetched_lists(settings: Settings, store: Store) -> Iterator[FetchedList]:
 
 def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
     """The warnings about the rules in force today, or on the day as of which the night runs."""
-    today = settings.as_of or dt.datetime.now(dt.UTC).date()
+    today = settings.day
 
     def warning(
         name: str, description: str, kind: str, find: Callable[[Rulebook, dt.date], pl.DataFrame]
     ) -> TableCheck:
         def look(frame: pl.DataFrame, _: Store) -> Finding:
             found = find(rulebook(settings), today)
-            found = found.filter(pl.col("kind") == kind).drop("kind") if "kind" in found.columns else found
+            if "kind" in found.columns:
+                shown = ("id", "regime", "subject", "valid_from", "valid_to", "days_left", "followed_by", "instrument")
+                found = found.filter(pl.col("kind") == kind).select(pl.col(name) for name in shown if name in found)
             return Finding(frame.height, found.height, found)
 
-        return TableCheck(name, description, look, dg.AssetCheckSeverity.WARN, is_blocking=False)
+        return TableCheck(name, description, look, WARN)
 
     checks: dict[Table, list[TableCheck]] = {table: [] for table in RULE_TABLES.values()}
     for table, kind in ((PRICE_CAPS, "cap"), (TRANSITIONS, "transition"), (EXEMPTIONS, "exemption")):
@@ -221,7 +240,7 @@ def _japan_check(name: str, description: str, find: Callable[[pl.DataFrame, Stor
 
 
 def _warning(check: TableCheck) -> TableCheck:
-    return replace(check, severity=dg.AssetCheckSeverity.WARN, is_blocking=False)
+    return replace(check, severity=WARN)
 
 
 _JAPAN_CHECKS = [
@@ -258,6 +277,6 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
     reads = [*STAGED.values(), CRUDE_PRICES_DAILY, SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
     return [
-        table_assets(_rules, _rule_checks(settings), name="rules", kind="csv"),
-        table_assets(_figures, _figure_checks(), name="figures", reads=reads, kind="csv"),
+        table_assets(_rules, _rule_checks(settings), name="rules", group="law", kind="csv"),
+        table_assets(_figures, _figure_checks(settings), name="figures", group="figures", reads=reads, kind="csv"),
     ]

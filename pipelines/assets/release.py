@@ -1,13 +1,16 @@
-"""The last assets of a night: what it says about itself, the published file, and the report on it.
+"""The last assets of a night: what it says about itself, the published file, and the reports on it.
 
-Here: check results and release as tables, the publishing of the warehouse, and the report beside it.
+Here: the release beside the one before it, the publishing of the warehouse, the report and that on data quality.
 Add here: another table about the night as a whole.
-Keep out: how the file is built and replaced (`pipelines.warehouse.publish`), and what the report says.
+Keep out: how releases are compared (`pipelines.checks.releases`), built and kept (`pipelines.warehouse`), and what the
+reports say (`pipelines.report`).
 """
 
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,55 +18,108 @@ import dagster as dg
 import polars as pl
 
 import pipelines
-from pipelines.assets.table_asset import asset_key, check_results_file
+from pipelines.assets.table_asset import OWNERS, WARN, Finding, TableCheck, asset_key, table_assets, table_value
+from pipelines.checks import releases as jumps
+from pipelines.checks.freshness import newest_date
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.macros import MACROS
-from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
+from pipelines.contracts.quality import (
+    CHECK_HISTORY,
+    CHECK_RESULTS,
+    INPUT_FILES,
+    RELEASE_SOURCES,
+    RELEASE_TOTALS,
+    RELEASES,
+)
+from pipelines.contracts.quarantine import QUARANTINE
+from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
 from pipelines.errors import UserError
+from pipelines.report.data_quality import data_quality_report, failed_checks, summary
 from pipelines.rules.rulebook import RULES_FOLDER
 from pipelines.settings import REPOSITORY, Settings
-from pipelines.warehouse import publish
+from pipelines.sources.reference import DATA_FOLDER
+from pipelines.warehouse import duck, publish, releases
+from pipelines.warehouse.check_log import CheckLog
 from pipelines.warehouse.store import Store
 
 MACROS_FOLDER = REPOSITORY / "sql" / "macros"
 WAREHOUSE = dg.AssetKey(["warehouse"])
-REPORT = dg.AssetKey(["report"])
+REPORT, QUALITY_REPORT = dg.AssetKey(["report"]), dg.AssetKey(["data_quality_report"])
+GROUP = "release"
+CHECKED = (RELEASE_SOURCES, RELEASE_TOTALS)
+# Made from what the checks of all other tables found, so that none can check them.
+UNCHECKED = (CHECK_RESULTS, CHECK_HISTORY, RELEASES)
+TABLES = (*CHECKED, *UNCHECKED)
+FORCE_HINT = "If this is meant, publish all the same: plimsoll nightly --force."
 
 
-def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
-    """The warehouse asset, which follows every table and every blocking check, and the report, which follows it."""
+def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
+    """The release, the warehouse that follows every table and every blocking check, and the report.
+
+    tables: all that the night has made before.
+    """
+    checked = [*tables, *CHECKED]
+
+    def compute(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+        scanned = {table: store.scan(table) for table in tables}
+        return {
+            RELEASE_SOURCES.name: _sources(store),
+            RELEASE_TOTALS.name: jumps.totals(scanned, _before(settings)),
+        }
 
     @dg.asset(
         key=WAREHOUSE,
-        deps=[asset_key(table) for table in tables],
-        group_name="release",
+        deps=[asset_key(table) for table in checked],
+        group_name=GROUP,
+        owners=[OWNERS[GROUP]],
         kinds={"duckdb"},
+        # A night is due every day; the second bound leaves it a day to be mended.
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            warn_window=dt.timedelta(hours=26), fail_window=dt.timedelta(hours=50)
+        ),
         description="The published DuckDB file: built aside from all tables, checked, then renamed.",
     )
     def warehouse(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
-        store = Store(settings.store_folder)
-        results = pl.concat(pl.read_parquet(check_results_file(table, store), glob=False) for table in tables)
-        release = _release(context.run.run_id, settings, store)
+        store, log = Store(settings.store_folder), CheckLog(settings.check_log_folder)
+        results = log.results(checked)
         store.write(CHECK_RESULTS, results)
+        store.write(CHECK_HISTORY, log.history())
+        release = _release(context.run.run_id, settings, results, store)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))
-        rows = publish.publish(settings, [*tables, CHECK_RESULTS, RELEASES], macro_statements(), release)
+        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements())["rows"]
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(settings.warehouse_file),
+                "release": release["release_id"],
                 "tables": len(rows),
                 "rows": sum(rows.values()),
                 "rules": release["rules_sha256"][:12],
             }
         )
 
+    @dg.asset(
+        key=QUALITY_REPORT,
+        deps=[WAREHOUSE],
+        group_name=GROUP,
+        owners=[OWNERS[GROUP]],
+        kinds={"markdown"},
+        description="Where a data steward starts the day: failed checks with samples, quarantine, changes since the "
+        "release before, rules in doubt, figures out of date. A night that published nothing reports here too.",
+    )
+    def quality_report(settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
+        results = CheckLog(settings.check_log_folder).results(checked)
+        return dg.MaterializeResult(metadata=report_metadata(settings, results, "Published."))
+
     # After publishing: the report is read off the very file that people query, so it cannot describe another one, and
     # it can fail without holding a good release back.
     @dg.asset(
         key=REPORT,
         deps=[WAREHOUSE],
-        group_name="release",
+        group_name=GROUP,
+        owners=[OWNERS[GROUP]],
         kinds={"html"},
         description="The report on the published file: one HTML page with charts, tables and the queries behind them.",
     )
@@ -84,7 +140,18 @@ def build_assets(tables: Sequence[Table]) -> list[dg.AssetsDefinition]:
             }
         )
 
-    return [warehouse, report]
+    return [
+        table_assets(
+            compute,
+            {RELEASE_SOURCES: [], RELEASE_TOTALS: _jump_checks(settings)},
+            name="release",
+            group=GROUP,
+            reads=tables,
+        ),
+        warehouse,
+        quality_report,
+        report,
+    ]
 
 
 def macro_statements(folder: Path = MACROS_FOLDER) -> list[str]:
@@ -96,23 +163,180 @@ def macro_statements(folder: Path = MACROS_FOLDER) -> list[str]:
     ]
 
 
-def _release(run_id: str, settings: Settings, store: Store) -> dict[str, Any]:
-    def rows(table: Table) -> int:
-        return int(store.scan(table).select(pl.len()).collect().item())
+def report_metadata(settings: Settings, results: pl.DataFrame, outcome: str) -> dict[str, dg.MetadataValue]:
+    """The report on the results of a night as metadata of its asset. results: `CHECK_RESULTS`."""
+    store = Store(settings.store_folder)
 
+    def made(table: Table) -> pl.DataFrame | None:
+        """A table of this night; None where it did not get so far."""
+        return store.scan(table).collect() if (results["table_name"] == table.full_name).any() else None
+
+    history = CheckLog(settings.check_log_folder).history()
+    text = data_quality_report(settings.day, outcome, results, history, made(QUARANTINE), made(RELEASE_TOTALS))
     return {
-        "run_id": run_id,
-        "built_at": dt.datetime.now(dt.UTC),
-        "known_on": settings.as_of,
-        "plimsoll_version": pipelines.__version__,
-        "rules_sha256": _rules_hash(),
-        "cargoes": rows(CARGOES),
-        "verdicts": rows(VERDICTS),
+        "summary": dg.MetadataValue.md(summary(outcome, results, history)),
+        "failed checks": table_value(failed_checks(results, history).drop("of", "asks")),
+        "report": dg.MetadataValue.md(text),
+        "checks": dg.MetadataValue.int(results.height),
+        "checks failed": dg.MetadataValue.int(results.filter(~pl.col("is_passed")).height),
     }
 
 
-def _rules_hash() -> str:
+def _jump_checks(settings: Settings) -> list[TableCheck]:
+    """This release beside the one before it. The first one, and one as of another day, has nothing beside it."""
+
+    def vanished(totals: pl.DataFrame, _: Store) -> Finding:
+        lost = jumps.vanished(totals)
+        told = [
+            f"{row['table_name']} ({row['part']}) had {row['previous_total']:,.0f} rows, now {row['total']:,.0f}"
+            for row in lost.head(3).to_dicts()
+        ]
+        return Finding(_compared(totals), lost.height, lost, f"{'; '.join(told)}. {FORCE_HINT}" if told else None)
+
+    def verdicts_hold(_: pl.DataFrame, store: Store) -> Finding:
+        both = jumps.on_same_evidence(store.scan(CARGOES), store.scan(VERDICTS), _before(settings))
+        changed = both.filter(pl.col("previous_verdict") != pl.col("verdict"))
+        told = f"On the same evidence {changed.height:,} of {both.height:,} verdicts changed." if both.height else None
+        if changed.height < jumps.FEWEST_LOST or changed.height <= jumps.VERDICTS_CHANGED * both.height:
+            return Finding(both.height, 0, message=told)
+        return Finding(both.height, changed.height, changed, f"{told} {FORCE_HINT}")
+
+    def barrels_hold(_: pl.DataFrame, store: Store) -> Finding:
+        kinds = jumps.barrels(store.scan(CARGOES), _before(settings))
+        change = (pl.col("quantity_bbl") - pl.col("previous_bbl")).abs()
+        off = kinds.filter(change > jumps.BARRELS_MOVED * pl.col("previous_bbl"))
+        told = [
+            f"The same evidence ({row['evidence_kind']}) was {row['previous_bbl']:,.0f} bbl, "
+            f"now {row['quantity_bbl']:,.0f} bbl"
+            for row in off.to_dicts()
+        ]
+        return Finding(kinds.height, off.height, off, f"{'; '.join(told)}. {FORCE_HINT}" if told else None)
+
+    def totals_hold(totals: pl.DataFrame, _: Store) -> Finding:
+        moved = jumps.moved(totals)
+        return Finding(_compared(totals), moved.height, moved)
+
+    return [
+        TableCheck(
+            "nothing_vanished",
+            "No input table and no kind of evidence is gone or has lost more than half of its rows "
+            f"(at least {jumps.FEWEST_LOST}) since the release before.",
+            vanished,
+            can_be_forced=True,
+        ),
+        TableCheck(
+            "verdicts_hold",
+            f"On evidence that has not changed, at most {jumps.VERDICTS_CHANGED:.0%} of the verdicts differ from those "
+            "of the release before.",
+            verdicts_hold,
+            can_be_forced=True,
+        ),
+        TableCheck(
+            "barrels_hold",
+            f"Evidence that has not changed amounts to the same barrels as in the release before, "
+            f"within {jumps.BARRELS_MOVED:.0%}.",
+            barrels_hold,
+            can_be_forced=True,
+        ),
+        TableCheck(
+            "totals_hold",
+            f"No count of rows and no sum has moved by more than {jumps.TOTAL_MOVED:.0%} since the release before.",
+            totals_hold,
+            WARN,
+        ),
+    ]
+
+
+def _compared(totals: pl.DataFrame) -> int:
+    return totals["previous_total"].count()
+
+
+def _before(settings: Settings) -> jumps.Before:
+    """The last release that answers the same question (as of a day, with estimates); empty if none is kept."""
+    return _last(tuple(releases.kept(settings).values()), settings.as_of, settings.estimate_unpriced)
+
+
+@lru_cache(maxsize=1)  # a kept release never changes, and a night looks at it several times
+def _last(files: tuple[Path, ...], known_on: dt.date | None, has_estimates: bool) -> jumps.Before:
+    for file in reversed(files):
+        release = releases.describe(file)
+        if release is not None and (release["known_on"], release["has_estimates"]) == (known_on, has_estimates):
+            return _read(file, release["release_id"])
+    return jumps.Before()
+
+
+def _read(file: Path, release_id: str) -> jumps.Before:
+    def narrowed(table: Table, columns: Sequence[str]) -> Table:
+        return replace(table, columns=tuple(table.column(name) for name in columns))
+
+    totals = duck.published(file, RELEASE_TOTALS)
+    cargoes = duck.published(file, narrowed(CARGOES, jumps.CARGO_COLUMNS))
+    verdicts = duck.published(file, narrowed(VERDICTS, jumps.VERDICT_COLUMNS))
+    if totals is None or cargoes is None or verdicts is None:
+        return jumps.Before()
+    return jumps.Before(release_id, totals, cargoes, verdicts)
+
+
+def _sources(store: Store) -> pl.DataFrame:
+    """`RELEASE_SOURCES`: shipped tables, fetched documents and landed files, each by the hash of its bytes."""
+    shipped = {f"rules/{file}": table for file, table in RULE_TABLES.items()} | REFERENCE_TABLES
+    rows = []
+    for name, table in shipped.items():
+        frame = store.scan(table).collect()
+        rows.append(
+            {
+                "name": name,
+                "kind": name.split("/")[0],
+                "version": _hash(DATA_FOLDER / name),
+                "rows": frame.height,
+                "newest_date": newest_date(table, frame),
+            }
+        )
+    documents = store.scan(SOURCE_SNAPSHOTS).filter(pl.col("outcome") == "read").sort("fetched_at")
+    documents = documents.group_by("source_name", "document", maintain_order=True).last()
+
+    def files(frame: pl.LazyFrame, kind: str, name: Sequence[str], rows: str) -> pl.DataFrame:
+        return frame.select(
+            pl.concat_str(pl.lit(kind), *name, separator="/").alias("name"),
+            pl.lit(kind).alias("kind"),
+            pl.col("sha256").alias("version"),
+            pl.col(rows).alias("rows"),
+            pl.lit(None, pl.Date).alias("newest_date"),
+        ).collect()
+
+    return pl.concat(
+        [
+            pl.DataFrame(rows, schema=RELEASE_SOURCES.polars_schema()),
+            files(documents, "publisher", ["source_name", "document"], "rows"),
+            files(store.scan(INPUT_FILES), "landing", ["file"], "rows_accepted"),
+        ]
+    )
+
+
+def _release(run_id: str, settings: Settings, results: pl.DataFrame, store: Store) -> dict[str, Any]:
+    def rows(table: Table) -> int:
+        return int(store.scan(table).select(pl.len()).collect().item())
+
+    built_at = dt.datetime.now(dt.UTC)
+    return {
+        "release_id": f"{built_at:%Y%m%dT%H%M%SZ}-{run_id[:8]}",
+        "run_id": run_id,
+        "built_at": built_at,
+        "known_on": settings.as_of,
+        "has_estimates": settings.estimate_unpriced,
+        "plimsoll_version": pipelines.__version__,
+        "rules_sha256": _hash(*(RULES_FOLDER / name for name in sorted(RULE_TABLES))),
+        "cargoes": rows(CARGOES),
+        "verdicts": rows(VERDICTS),
+        "rows_quarantined": rows(QUARANTINE),
+        "checks_failed": results.filter(~pl.col("is_passed")).height,
+        "previous_release_id": _before(settings).release_id,
+        "is_forced": settings.is_forced,
+    }
+
+
+def _hash(*files: Path) -> str:
     digest = hashlib.sha256()
-    for name in sorted(RULE_TABLES):
-        digest.update((RULES_FOLDER / name).read_bytes())
+    for file in files:
+        digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -1,46 +1,72 @@
 """From a contract and a function to an asset with its checks.
 
-Here: what every table gets in the same way: storage, contract check, row count, schema, failure samples.
+Here: what every table gets in the same way: storage, contract check, row count, schema, lineage, failure samples.
 Add here: something that every table should show in the Dagster UI.
 Keep out: anything about one table.
 """
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
 from pipelines.checks.conservation import not_conserved
-from pipelines.contracts.quality import CHECK_RESULTS
 from pipelines.contracts.table import Column, ContractError, Table
 from pipelines.settings import Settings
+from pipelines.warehouse.check_log import CheckLog
 from pipelines.warehouse.store import Store
 
-SAMPLE_ROWS = 10
+SAMPLE_ROWS = 20
 CONTRACT_CHECK = "keeps_contract"
 CONSERVATION_CHECK = "adds_up"
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+CONSEQUENCE = {ERROR: "A failure stops the night.", WARN: "A failure is told, and the night goes on."}
+
+# The stages of a night, which group its assets on the Dagster pages, and who answers for them.
+LAW_DESK, DATA_DESK, ANALYSIS_DESK = "team:law-desk", "team:data-desk", "team:analysis-desk"
+OWNERS = {
+    "publishers": DATA_DESK,
+    "law": LAW_DESK,
+    "figures": DATA_DESK,
+    "inputs": DATA_DESK,
+    "judging": ANALYSIS_DESK,
+    "marts": ANALYSIS_DESK,
+    "release": DATA_DESK,
+}
+
+# What each column is made from: pairs of table (`marts.shipment_verdicts`) and column.
+Lineage = Mapping[str, Iterable[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Outcome of a check: rows looked at, rows that failed, and a sample of those to look at."""
+    """Outcome of a check: rows looked at, rows that failed, a sample of those, and words where numbers do not do."""
 
     rows_checked: int
     rows_failed: int
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
+    message: str | None = None
 
 
 @dataclass(frozen=True)
 class TableCheck:
-    """A check on one table. `look` is a pure function of the table and the store it was written to."""
+    """A check on one table. `look` is a pure function of the table and the store it was written to.
+
+    The severity decides what a failure means: ERROR stops the night before anything is published, WARN is told.
+    can_be_forced: in a forced night its failure only warns.
+    """
 
     name: str
     description: str
     look: Callable[[pl.DataFrame, Store], Finding]
-    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
-    is_blocking: bool = True
+    severity: dg.AssetCheckSeverity = ERROR
+    can_be_forced: bool = False
+
+    def severity_in(self, settings: Settings) -> dg.AssetCheckSeverity:
+        """What a failure means in this night."""
+        return WARN if self.can_be_forced and settings.is_forced else self.severity
 
 
 def contract_check(table: Table) -> TableCheck:
@@ -49,12 +75,11 @@ def contract_check(table: Table) -> TableCheck:
     def look(frame: pl.DataFrame, _: Store) -> Finding:
         failures = table.failures(frame)
         rows = failures["row"].drop_nulls().unique()
-        sample = failures.head(SAMPLE_ROWS)
-        return Finding(frame.height, max(len(rows), int(failures.height > 0)), sample)
+        return Finding(frame.height, max(len(rows), int(failures.height > 0)), _offending(table, frame, failures))
 
     return TableCheck(
         CONTRACT_CHECK,
-        f"Types, vocabularies, ranges, keys and row rules of {table.schema}.{table.name}.",
+        f"Types, vocabularies, ranges, keys and row rules of {table.full_name}.",
         look,
     )
 
@@ -79,70 +104,154 @@ def conservation_checks(table: Table) -> list[TableCheck]:
     ]
 
 
+def _offending(table: Table, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+    """The first failures with the value at fault and the key of its row."""
+    shown = failures.head(SAMPLE_ROWS)
+    values = [
+        str(frame[column][row]) if row is not None and column in frame.columns else None
+        for row, column in shown.select("row", "column").iter_rows()
+    ]
+    keys = frame.select(table.key).with_row_index("row").cast({"row": pl.Int64})
+    return shown.with_columns(value=pl.Series(values, dtype=pl.String)).join(
+        keys, on="row", how="left", maintain_order="left"
+    )
+
+
 def table_assets(
     compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame]],
     tables: Mapping[Table, Sequence[TableCheck]] | Iterable[Table],
     *,
     name: str,
+    group: str,
     reads: Mapping[Table, Iterable[Table]] | Iterable[Table] = (),
     kind: str = "polars",
+    lineage: Mapping[Table, Lineage] | None = None,
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
     compute: settings and store to a frame per table name. tables: the tables, with checks beside the contract.
-    reads: what the tables are made of, for each of them or for all.
+    reads: what the tables are made of, for each of them or for all. group: a stage of `OWNERS`. lineage: of the
+    columns of each table; without it, of those that the contract takes over from a table that is read.
     """
+    read_by_all = [] if isinstance(reads, Mapping) else list(reads)
     checks = {
         table: [contract_check(table), *conservation_checks(table), *more]
         for table, more in (tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables))
     }
+    sources = {table: list(reads[table]) if isinstance(reads, Mapping) else read_by_all for table in checks}
+    made_from = {table: lineage[table] if lineage else _taken_over(table, sources[table]) for table in checks}
 
     @dg.multi_asset(
         name=name,
         specs=[
             dg.AssetSpec(
                 asset_key(table),
-                deps=[asset_key(read) for read in (reads[table] if isinstance(reads, Mapping) else reads)],
-                group_name=table.schema,
+                deps=[asset_key(read) for read in sources[table]],
+                group_name=group,
                 description=table.meaning,
+                owners=[OWNERS[group]],
                 kinds={kind},
                 metadata={
-                    "dagster/column_schema": column_schema(table),
-                    "dagster/table_name": f"{table.schema}.{table.name}",
+                    "dagster/column_schema": column_schema(table, made_from[table]),
+                    "dagster/table_name": table.full_name,
                 },
             )
             for table in checks
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                check.name, asset=asset_key(table), description=check.description, blocking=check.is_blocking
+                check.name,
+                asset=asset_key(table),
+                description=f"{check.description} {CONSEQUENCE[check.severity]}",
+                blocking=check.severity is ERROR,
+                metadata={"severity": check.severity.value},
             )
             for table in checks
             for check in checks[table]
         ],
     )
-    def assets(settings: dg.ResourceParam[Settings]) -> Iterator[dg.MaterializeResult]:
+    def assets(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.MaterializeResult]:
         store = Store(settings.store_folder)
         frames = compute(settings, store)
         for table, table_checks in checks.items():
-            yield _materialise(table, frames[table.name], table_checks, store)
+            results = _store(table, frames[table.name], table_checks, settings, context.run.run_id)
+            yield dg.MaterializeResult(
+                asset_key=asset_key(table),
+                metadata={
+                    "dagster/row_count": frames[table.name].height,
+                    "dagster/column_lineage": _column_lineage(made_from[table]),
+                },
+                check_results=results,
+            )
 
     return assets
 
 
-def _materialise(table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], store: Store) -> dg.MaterializeResult:
+def _store(
+    table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], settings: Settings, run_id: str
+) -> list[dg.AssetCheckResult]:
+    """Stores a table, looks at it with its checks, and keeps what they found."""
+    store = Store(settings.store_folder)
     try:
         frame = table.conform(frame)
     except ContractError as error:
         raise dg.Failure(description=str(error)) from error
     store.write(table, frame)
-    findings = [(check, check.look(frame, store)) for check in checks]
-    _remember(table, findings, store)
-    return dg.MaterializeResult(
-        asset_key=asset_key(table),
-        metadata={"dagster/row_count": frame.height},
-        check_results=[_check_result(table, check, finding) for check, finding in findings],
-    )
+    outcomes = [_Outcome(table, check, check.severity_in(settings), check.look(frame, store)) for check in checks]
+    checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
+    results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
+    CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
+    return [outcome.result() for outcome in outcomes]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a check found in this night, for Dagster and for `quality.check_results`."""
+
+    table: Table
+    check: TableCheck
+    severity: dg.AssetCheckSeverity
+    finding: Finding
+
+    def result(self) -> dg.AssetCheckResult:
+        checked, failed = self.finding.rows_checked, self.finding.rows_failed
+        told = f"{failed:,} of {checked:,} rows failed." if failed else f"All of {checked:,} rows passed."
+        metadata: dict[str, dg.MetadataValue] = {
+            "rows checked": dg.MetadataValue.int(checked),
+            "rows failed": dg.MetadataValue.int(failed),
+        }
+        if failed and checked:
+            metadata["share failed"] = dg.MetadataValue.text(f"{failed / checked:.1%}")
+        if self.finding.message is not None:
+            metadata["found"] = dg.MetadataValue.text(self.finding.message)
+        if failed and self.finding.sample.height:
+            metadata["sample"] = table_value(self.finding.sample.head(SAMPLE_ROWS))
+        return dg.AssetCheckResult(
+            asset_key=asset_key(self.table),
+            check_name=self.check.name,
+            passed=failed == 0,
+            severity=self.severity,
+            description=" ".join(filter(None, [told, self.finding.message])),
+            metadata=metadata,
+        )
+
+    def row(self) -> dict[str, object]:
+        finding = self.finding
+        has_sample = finding.rows_failed > 0 and finding.sample.height > 0
+        return {
+            "table_name": self.table.full_name,
+            "check_name": self.check.name,
+            "severity": self.severity.value,
+            "is_blocking": self.severity is ERROR,
+            "is_passed": finding.rows_failed == 0,
+            "rows_checked": finding.rows_checked,
+            "rows_failed": finding.rows_failed,
+            "description": self.check.description,
+            "message": finding.message,
+            "sample": finding.sample.head(SAMPLE_ROWS).write_json() if has_sample else None,
+        }
 
 
 def asset_key(table: Table) -> dg.AssetKey:
@@ -150,8 +259,14 @@ def asset_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.schema, table.name])
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """The columns as the Dagster UI shows them."""
+def column_schema(table: Table, lineage: Lineage) -> dg.TableSchema:
+    """The columns as the Dagster UI shows them, with what they are made from: it has no page for their lineage."""
+
+    def described(column: Column) -> str:
+        sources = [f"{source}.{name}" for source, name in sorted(lineage.get(column.name, ()))]
+        meaning = column.meaning + (f" [{column.unit}]" if column.unit else "")
+        return f"{meaning} (from {', '.join(sources)})" if sources else meaning
+
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
@@ -178,49 +293,26 @@ def _limits(column: Column) -> list[str]:
     return limits
 
 
-def _check_result(table: Table, check: TableCheck, finding: Finding) -> dg.AssetCheckResult:
-    metadata: dict[str, dg.MetadataValue] = {
-        "rows checked": dg.MetadataValue.int(finding.rows_checked),
-        "rows failed": dg.MetadataValue.int(finding.rows_failed),
+def _taken_over(table: Table, reads: Iterable[Table]) -> Lineage:
+    """The columns that are one and the same object in the contract of the table and of one that it reads."""
+    return {
+        column.name: [(read.full_name, column.name) for read in reads if any(column is own for own in read.columns)]
+        for column in table.columns
     }
-    if finding.rows_failed and finding.sample.height:
-        metadata["sample"] = _table(finding.sample.head(SAMPLE_ROWS))
-    return dg.AssetCheckResult(
-        asset_key=asset_key(table),
-        check_name=check.name,
-        passed=finding.rows_failed == 0,
-        severity=check.severity,
-        description=check.description,
-        metadata=metadata,
+
+
+def _column_lineage(lineage: Lineage) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(dg.AssetKey(table.split(".")), source) for table, source in sorted(made_from)]
+            for column, made_from in lineage.items()
+            if made_from
+        }
     )
 
 
-def _table(frame: pl.DataFrame) -> dg.MetadataValue:
+def table_value(frame: pl.DataFrame) -> dg.MetadataValue:
+    """A frame as a table on the Dagster pages."""
     columns = [dg.TableColumn(name, type="string") for name in frame.columns]
     text = [{name: "" if value is None else str(value) for name, value in row.items()} for row in frame.to_dicts()]
     return dg.MetadataValue.table([dg.TableRecord(row) for row in text], schema=dg.TableSchema(columns))
-
-
-def _remember(table: Table, findings: list[tuple[TableCheck, Finding]], store: Store) -> None:
-    """Keeps the results beside the table, for `quality.check_results`."""
-    rows = [
-        {
-            "table_name": f"{table.schema}.{table.name}",
-            "check_name": check.name,
-            "severity": check.severity.value,
-            "is_blocking": check.is_blocking,
-            "is_passed": finding.rows_failed == 0,
-            "rows_checked": finding.rows_checked,
-            "rows_failed": finding.rows_failed,
-            "description": check.description,
-        }
-        for check, finding in findings
-    ]
-    file = check_results_file(table, store)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    CHECK_RESULTS.conform(pl.DataFrame(rows)).write_parquet(file)
-
-
-def check_results_file(table: Table, store: Store) -> Path:
-    """Where the results of a table's checks are kept until they become a table."""
-    return store.folder / "checks" / f"{table.schema}.{table.name}.parquet"

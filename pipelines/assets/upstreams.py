@@ -14,7 +14,7 @@ from functools import partial
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.table_asset import Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
 from pipelines.checks.figures import ROUNDING_USD_PER_BBL, differing
 from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS
 from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_DAILY, FRED_SPOT_PRICES_DAILY
@@ -29,7 +29,6 @@ from pipelines.sources.upstream import Plan, Quirk, latest
 from pipelines.transforms.benchmarks import daily_prices
 from pipelines.warehouse.store import Store
 
-WARN = dg.AssetCheckSeverity.WARN
 TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS, CRUDE_PRICES_DAILY]
 
 
@@ -74,10 +73,9 @@ def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
-    today = settings.as_of or dt.datetime.now(dt.UTC).date()
     kept = Readings(store.folder / "readings")
     readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in SOURCES}
-    fresh = [upstream.freshness(source, landing, reading, today) for source, reading in readings.items()]
+    fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
     return tables | {
         SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
@@ -112,7 +110,7 @@ def _quirk_check(quirk: Quirk) -> TableCheck:
         failing = quirk.failing(frame)
         return Finding(frame.height, failing.height, failing)
 
-    return TableCheck(quirk.name, quirk.description, look, WARN, is_blocking=False)
+    return TableCheck(quirk.name, quirk.description, look, WARN)
 
 
 def _checks() -> dict[Table, Sequence[TableCheck]]:
@@ -125,7 +123,6 @@ def _checks() -> dict[Table, Sequence[TableCheck]]:
                 "The newest version of every document could be read; where not, the last good one is used.",
                 _newest_used,
                 WARN,
-                is_blocking=False,
             )
         ],
         SOURCE_FRESHNESS: [
@@ -134,7 +131,6 @@ def _checks() -> dict[Table, Sequence[TableCheck]]:
                 "Every source that was asked answered, could be read, and has the periods that should be out.",
                 _all_fresh,
                 WARN,
-                is_blocking=False,
             )
         ],
     }
@@ -143,8 +139,8 @@ def _checks() -> dict[Table, Sequence[TableCheck]]:
 def build_assets() -> list[dg.AssetsDefinition]:
     """The assets of publishers."""
     return [
-        table_assets(_fetched, [SOURCE_REQUESTS], name="publishers_fetched", kind="https"),
-        table_assets(_read, _checks(), name="publishers_read", reads=[SOURCE_REQUESTS]),
+        table_assets(_fetched, [SOURCE_REQUESTS], name="publishers_fetched", group="publishers", kind="https"),
+        table_assets(_read, _checks(), name="publishers_read", group="publishers", reads=[SOURCE_REQUESTS]),
         table_assets(
             _crude_prices,
             {
@@ -154,11 +150,11 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "Where the agency (one) and the relayed copy (other) both have a day, they have one price.",
                         _copies_agree,
                         WARN,
-                        is_blocking=False,
                     )
                 ]
             },
             name="crude_prices_daily",
+            group="publishers",
             reads=[STAGED[EIA_SPOT_PRICES_DAILY.name], STAGED[FRED_SPOT_PRICES_DAILY.name]],
         ),
     ]

@@ -105,6 +105,32 @@ CARGOES = Table(
     ),
 )
 
+# What a cargo is judged on, before anything is worked out from it: with the same of all these, the same evidence.
+EVIDENCE = (
+    "evidence_kind",
+    "contract_date",
+    "loading_first",
+    "loading_last",
+    "discharge_first",
+    "discharge_last",
+    "hs_code",
+    "grade",
+    "origin_country",
+    "origin_project",
+    "loading_port",
+    "discharge_port",
+    "destination_country",
+    "transport_mode",
+    "nexus",
+    *PROVIDER_ROLES,
+    "quantity",
+    "quantity_unit",
+    "value",
+    "itemised_costs",
+    "currency",
+    "incoterm",
+)
+
 VERDICTS = Table(
     schema="marts",
     name="shipment_verdicts",

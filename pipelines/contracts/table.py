@@ -109,6 +109,20 @@ class Table:
         """The column of that name. Raises `KeyError`."""
         return {column.name: column for column in self.columns}[name]
 
+    @property
+    def full_name(self) -> str:
+        """As in SQL: `marts.shipment_verdicts`."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def measures(self) -> tuple[Column, ...]:
+        """The columns whose sum means something: barrels and dollars, named by their unit (`quantity_bbl`)."""
+        return tuple(
+            column
+            for column in self.columns
+            if column.unit in ("bbl", "USD") and column.name.endswith(f"_{column.unit.lower()}")
+        )
+
     def polars_schema(self) -> pl.Schema:
         """Names and types in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})

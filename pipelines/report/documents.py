@@ -1,6 +1,7 @@
 """Documents that are generated from the contracts and the rules.
 
-Here: the data dictionary, the cookbook, the rules change log, the page of sources; the command that writes them.
+Here: the data dictionary, the cookbook, the rules change log, the page of sources and the asset graph; the command that
+writes them (`make docs`).
 Add here: another page that would go stale if a person wrote it.
 Keep out: pages of prose (README, methodology).
 """
@@ -220,15 +221,16 @@ def sources_page(sources: Sequence[Source]) -> str:
 
 def documents() -> dict[Path, str]:
     """Each generated file with its content."""
-    from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
-    from pipelines.definitions import stored_tables
+    from pipelines.definitions import defs, published_tables
+    from pipelines.report.asset_graph import asset_graph
     from pipelines.sources.publishers import SOURCES
 
     return {
-        DOCS_FOLDER / "data-dictionary.md": data_dictionary([*stored_tables(), CHECK_RESULTS, RELEASES], MACROS),
+        DOCS_FOLDER / "data-dictionary.md": data_dictionary(published_tables(), MACROS),
         DOCS_FOLDER / "cookbook.md": cookbook(),
         DOCS_FOLDER / "rules-change-log.md": rules_change_log(Rulebook.load()),
         DOCS_FOLDER / "sources.md": sources_page(SOURCES),
+        DOCS_FOLDER / "asset-graph.txt": asset_graph(defs),
     }
 
 

@@ -60,6 +60,21 @@ def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+@contextmanager
+def side_by_side(old: Path, new: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Two published files as the databases `old` and `new`, opened as `read_only` does. Raises `WarehouseError`."""
+    with memory() as connection:
+        for name, file in (("old", old), ("new", new)):
+            path = str(file).replace("'", "''")
+            try:
+                connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+            except duckdb.Error as error:
+                raise WarehouseError(f"{file} cannot be opened ({str(error).splitlines()[0]}).") from error
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+
+
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> pl.DataFrame:
     """The result of one query as a Polars frame."""
     return connection.sql(sql).pl()
@@ -111,12 +126,22 @@ def _parquet_name(path: Path) -> str:
     return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
-def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Store) -> dict[str, int]:
-    """Writes a new DuckDB file with all tables, comments and macros; returns the rows of each table.
+def quoted(*names: str) -> str:
+    """Names as an SQL identifier: `"marts"."shipment_verdicts"`."""
+    return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The rows of each table, by `schema.table`, in order of name."""
+    names = connection.execute("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
+    return {".".join(name): _count(connection, quoted(*name)) for name in names}
+
+
+def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Store) -> None:
+    """Writes a new DuckDB file with all tables, comments and macros.
 
     Raises `duckdb.Error` if a row breaks a constraint, and `RuntimeError` if a table does not hold what was stored.
     """
-    rows: dict[str, int] = {}
     with memory() as connection:
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
@@ -125,27 +150,30 @@ def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Sto
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
-            rows[f"{table.schema}.{table.name}"] = _load(connection, table, store)
+            _load(connection, table, store)
         for macro in macros:
             connection.execute(macro)
         connection.execute("COMMIT")
         connection.execute("CHECKPOINT warehouse")
         connection.execute("USE memory")
         connection.execute("DETACH warehouse")
-    return rows
 
 
-def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> int:
+def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
     connection.execute(table.duckdb_ddl())
-    name = f'"{table.schema}"."{table.name}"'
-    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    name = quoted(table.schema, table.name)
+    columns = ", ".join(quoted(column.name) for column in table.columns)
     connection.execute(
         f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [_parquet_name(store.path(table))]
     )
     for comment in table.duckdb_comments():
         connection.execute(comment)
-    counted = connection.execute(f"SELECT count(*) FROM {name}").fetchone()
+    counted = _count(connection, name)
     stored = store.scan(table).select(pl.len()).collect().item()
-    if counted is None or counted[0] != stored:
+    if counted != stored:
         raise RuntimeError(f"{table.schema}.{table.name} holds {counted} rows, {stored} were stored.")
-    return int(stored)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0]
+    return int(count)

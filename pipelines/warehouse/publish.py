@@ -6,7 +6,6 @@ Keep out: the content of the tables.
 """
 
 import fcntl
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from pipelines.contracts.table import Table
 from pipelines.settings import Settings
-from pipelines.warehouse import duck
+from pipelines.warehouse import duck, releases
 from pipelines.warehouse.store import Store
 
 
@@ -28,13 +27,17 @@ _held: set[Path] = set()
 
 
 @contextmanager
-def night_lock(settings: Settings) -> Iterator[None]:
-    """Held by a night from its first to its last write. Raises `NightRunning` if another process holds it."""
+def night_lock(settings: Settings) -> Iterator[Path]:
+    """Held by a night from its first to its last write; gives the file of the lock.
+
+    Raises `NightRunning` if another process holds it.
+    """
+    file = settings.warehouse_folder / ".night.lock"
     if settings.warehouse_folder in _held:
-        yield
+        yield file
         return
     settings.warehouse_folder.mkdir(parents=True, exist_ok=True)
-    with (settings.warehouse_folder / ".night.lock").open("w") as lock:
+    with file.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -44,44 +47,28 @@ def night_lock(settings: Settings) -> Iterator[None]:
         _held.add(settings.warehouse_folder)
         try:
             # The system drops the lock with the process, so a killed night leaves none behind.
-            yield
+            yield file
         finally:
             _held.remove(settings.warehouse_folder)
 
 
-def publish(
-    settings: Settings, tables: Iterable[Table], macros: Iterable[str], release: dict[str, Any]
-) -> dict[str, int]:
-    """Builds the warehouse from the store and renames it into place; returns the rows of each table.
+def publish(settings: Settings, tables: Iterable[Table], macros: Iterable[str]) -> dict[str, Any]:
+    """Builds the warehouse from the store and renames it into place; returns what `releases.describe` says of it.
 
-    People see the whole old file or the whole new one. `release` is written beside it as `release.json`.
+    People see the whole old file or the whole new one. What lies beside it follows (`releases.keep`).
     """
-    folder = settings.warehouse_folder
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".warehouse-*"):
-        leftover.unlink()
-    aside = folder / f".warehouse-{os.getpid()}.duckdb"
-    rows = duck.build(aside, tables, macros, Store(settings.store_folder))
+    aside = settings.warehouse_folder / f".warehouse-{os.getpid()}.duckdb"
+    duck.build(aside, tables, macros, Store(settings.store_folder))
     if (log := aside.with_name(aside.name + ".wal")).exists():
         raise RuntimeError(f"{log.name} was left beside the new file; it is not complete, nothing was published.")
-    _flush(aside)
+    release = releases.describe(aside)
+    if release is None:
+        raise RuntimeError(f"{aside.name} does not say which release it is; nothing was published.")
+    releases.stage(settings, release, aside)
+    releases.flush(aside)
     # What someone wrote into the old file goes with it: its log would not fit the new one.
     settings.warehouse_file.with_name(settings.warehouse_file.name + ".wal").unlink(missing_ok=True)
     aside.replace(settings.warehouse_file)
-    _write_release(folder / "release.json", release | {"rows": rows})
-    _flush(folder)
-    return rows
-
-
-def _write_release(file: Path, release: dict[str, Any]) -> None:
-    aside = file.with_name(f".{file.name}")
-    aside.write_text(json.dumps(release, indent=2, default=str) + "\n", encoding="utf-8")
-    aside.replace(file)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    releases.flush(settings.warehouse_folder)
+    releases.keep(settings, release)
+    return release

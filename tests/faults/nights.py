@@ -20,6 +20,9 @@ NIGHT = (sys.executable, "-m", "pipelines.cli", "nightly", "--offline")
 # What differs from night to night although the content does not: names and times of the night itself.
 ABOUT_THE_NIGHT = {"run_id", "release_id", "built_at", "checked_at", "recorded_at"}
 
+# What depends on the nights before, which need not be the same.
+ABOUT_NIGHTS_BEFORE = {"quality.check_history", "quality.input_file_changes", "quality.release_totals"}
+
 
 def start(home: Path, command: Sequence[str] = NIGHT, **variables: str) -> subprocess.Popen[str]:
     """A night that goes on in the background, its standard error in a pipe."""
@@ -64,7 +67,7 @@ def content(home: Path) -> dict[str, str]:
         ).fetchall():
             columns.setdefault(f"{schema}.{table}", []).append(column)
         for table, names in columns.items():
-            if table in ("quality.check_history", "quality.input_file_changes"):
+            if table in ABOUT_NIGHTS_BEFORE:
                 continue
             kept = [f'"{name}"' for name in names if name not in ABOUT_THE_NIGHT]
             rows = connection.execute(f"SELECT {', '.join(kept)} FROM {table} ORDER BY ALL").fetchall()

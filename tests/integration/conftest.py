@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import duckdb
 import pytest
 
 from pipelines.cli import main
-from pipelines.definitions import NIGHTLY, build_defs
+from pipelines.definitions import NIGHTLY, build_defs, run_config
 from pipelines.settings import Settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -119,6 +120,15 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     (landing / "d_same_bytes.csv").write_bytes((landing / "a_good.csv").read_bytes())
     (landing / "e_refused.csv").write_text("id,price\n1,60\n", encoding="utf-8")
     return Night(home, plimsoll("nightly", "--offline", home=home))
+
+
+def run_night(
+    settings: Settings, *, is_forced: bool = False, instance: dg.DagsterInstance | None = None
+) -> dg.ExecuteInProcessResult:
+    """A night in this process, with a history that is forgotten unless one is given."""
+    job = build_defs(settings).resolve_job_def(NIGHTLY)
+    with nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as history:
+        return job.execute_in_process(run_config(is_forced), instance=history, raise_on_error=False)
 
 
 Query = Callable[[str], list[tuple]]

@@ -20,12 +20,10 @@ import pytest
 from pytest import approx
 
 from pipelines.assets import judging
-from pipelines.assets.release import REPORT, WAREHOUSE
-from pipelines.assets.table_asset import CONTRACT_CHECK, Finding, asset_key
-from pipelines.contracts.quality import CHECK_RESULTS, RELEASES
+from pipelines.assets.release import CHECKED, QUALITY_REPORT, REPORT, WAREHOUSE
+from pipelines.assets.table_asset import CONTRACT_CHECK, OWNERS, Finding, asset_key
 from pipelines.contracts.rules import RULE_TABLES
-from pipelines.contracts.table import Table
-from pipelines.definitions import NIGHTLY, build_defs, stored_tables
+from pipelines.definitions import NIGHTLY, build_defs, published_tables, stored_tables
 from pipelines.report import page
 from pipelines.rules.rulebook import RULES_FOLDER
 from pipelines.settings import Settings
@@ -37,12 +35,9 @@ from tests.integration.conftest import (
     Query,
     environment,
     plimsoll,
+    run_night,
     shipments_file,
 )
-
-
-def published_tables() -> list[Table]:
-    return [*stored_tables(), CHECK_RESULTS, RELEASES]
 
 
 class TestPublishedFile:
@@ -115,7 +110,7 @@ class TestPublishedFile:
     def test_every_blocking_check_passed(self, query: Query) -> None:
         assert query("SELECT * FROM quality.check_results WHERE is_blocking AND NOT is_passed") == []
         checked = {row[0] for row in query("SELECT table_name FROM quality.check_results")}
-        assert checked == {f"{table.schema}.{table.name}" for table in stored_tables()}
+        assert checked == {table.full_name for table in [*stored_tables(), *CHECKED]}
 
 
 class TestJapan:
@@ -326,12 +321,6 @@ def published(night: Night, tmp_path: Path) -> Iterator[Settings]:
     assert left == {*before, ".night.lock"}
 
 
-def run_night(settings: Settings) -> dg.ExecuteInProcessResult:
-    job = build_defs(settings).resolve_job_def(NIGHTLY)
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(instance=instance, raise_on_error=False)
-
-
 def test_a_blocking_check_that_fails_leaves_the_old_file(
     published: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -417,20 +406,33 @@ class TestDagster:
 
     def test_every_table_is_an_asset_with_check_schema_and_group(self, defs: dg.Definitions) -> None:
         graph = defs.resolve_asset_graph()
-        assert {asset_key(table) for table in stored_tables()} | {WAREHOUSE, REPORT} == set(graph.get_all_asset_keys())
+        tables = [*stored_tables(), *CHECKED]
+        assert {asset_key(table) for table in tables} | {WAREHOUSE, REPORT, QUALITY_REPORT} == set(
+            graph.get_all_asset_keys()
+        )
         checks = {(key.asset_key, key.name) for key in graph.asset_check_keys}
-        for table in stored_tables():
+        for table in tables:
             key = asset_key(table)
             assert (key, CONTRACT_CHECK) in checks
-            assert graph.get(key).group_name == table.schema
             columns = graph.get(key).metadata["dagster/column_schema"].columns
             assert [column.name for column in columns] == table.polars_schema().names()
             assert all(column.description for column in columns)
-        assert graph.get(WAREHOUSE).group_name == graph.get(REPORT).group_name == "release"
+        for node in graph.asset_nodes:
+            assert list(node.owners) == [OWNERS[str(node.group_name)]]
+            assert node.kinds
+            assert node.description
 
     def test_the_warehouse_follows_every_table(self, defs: dg.Definitions) -> None:
         graph = defs.resolve_asset_graph()
-        assert graph.get(dg.AssetKey("warehouse")).parent_keys == {asset_key(table) for table in stored_tables()}
+        tables = [*stored_tables(), *CHECKED]
+        assert graph.get(WAREHOUSE).parent_keys == {asset_key(table) for table in tables}
+        assert graph.get(REPORT).parent_keys == {WAREHOUSE}
+
+    def test_the_severity_of_a_check_decides_whether_it_blocks(self, defs: dg.Definitions) -> None:
+        for asset in defs.resolve_asset_graph().assets_defs:
+            for spec in asset.check_specs:
+                assert spec.blocking is (spec.metadata["severity"] == "ERROR"), spec.key
+                assert spec.description
 
     def test_the_report_follows_the_warehouse(self, defs: dg.Definitions) -> None:
         assert defs.resolve_asset_graph().get(REPORT).parent_keys == {WAREHOUSE}
@@ -438,7 +440,7 @@ class TestDagster:
     def test_contract_checks_block(self, defs: dg.Definitions) -> None:
         specs = [spec for asset in defs.resolve_asset_graph().assets_defs for spec in asset.check_specs]
         contract = [spec for spec in specs if spec.name == CONTRACT_CHECK]
-        assert len(contract) == len(stored_tables())
+        assert len(contract) == len([*stored_tables(), *CHECKED])
         assert all(spec.blocking for spec in contract)
 
     def test_the_schedule(self, defs: dg.Definitions) -> None:

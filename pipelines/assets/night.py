@@ -1,0 +1,81 @@
+"""The night as a whole: its lock, what a night before it left behind, and what it tells when it ends.
+
+Here: the resource that every step of a run shares.
+Add here: something that must happen once at the beginning or at the end of every night.
+Keep out: what the steps do, and how an alert is sent (`pipelines.alerts`).
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+
+import dagster as dg
+from dagster import _check as check
+
+from pipelines import alerts
+from pipelines.assets.release import REPORT, report_metadata
+from pipelines.dagster_history import forget_runs
+from pipelines.progress import reason_of
+from pipelines.settings import Settings
+from pipelines.warehouse import releases
+from pipelines.warehouse.check_log import CheckLog
+from pipelines.warehouse.publish import NightRunning, night_lock
+
+NIGHTLY = "nightly"
+FORCE = "Publish even if this release differs implausibly from the one before it: those checks only warn, once."
+
+
+def night_resource(settings: Settings) -> dg.ResourceDefinition:
+    """The settings of a run, as a resource that holds the lock which keeps two nights apart.
+
+    It works in the process of the run, so that a night alerts in the same way from `plimsoll nightly` and from
+    the schedule. Its end comes after the last step, also if steps failed.
+    """
+
+    @dg.resource(
+        config_schema={"force": dg.Field(bool, default_value=False, description=FORCE)},
+        description="Folders and switches of the night; holds the lock that keeps two nights apart.",
+    )
+    def night(context: dg.InitResourceContext) -> Iterator[Settings]:
+        of_run = replace(settings, is_forced=context.resource_config["force"])
+        with ExitStack() as stack:
+            try:
+                lock = stack.enter_context(night_lock(of_run))
+                cut_off = lock.read_text(encoding="utf-8")
+                lock.write_text(str(context.run_id), encoding="utf-8")
+                releases.recover(of_run)
+            except (NightRunning, OSError) as error:
+                _tell(context, alerts.failed_night(of_run.day, [str(error)]))
+                raise
+            if cut_off:
+                _tell(context, alerts.cut_off_night(of_run.day, cut_off))
+            yield of_run
+            run = context.dagster_run
+            if run is not None and run.job_name == NIGHTLY:
+                _end(run.run_id, context, of_run)
+            lock.write_text("", encoding="utf-8")
+
+    return night
+
+
+def _end(run_id: str, context: dg.InitResourceContext, settings: Settings) -> None:
+    """What a night tells when its last step is done."""
+    instance = check.not_none(context.instance)
+    results = CheckLog(settings.check_log_folder).of_run(run_id)
+    failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    reasons = [f"{entry.step_key}: {reason_of(entry.get_dagster_event())}" for entry in failures]
+    release = releases.describe(settings.warehouse_file)
+    if release is not None and release["run_id"] == run_id:
+        _tell(context, alerts.published_night(settings.day, reasons, results))
+    elif reasons:
+        outcome = f"The night failed and published nothing: {'; '.join(reasons)}."
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(REPORT, metadata=report_metadata(settings, results, outcome))
+        )
+        _tell(context, alerts.failed_night(settings.day, reasons, results))
+    forget_runs(instance, settings.keep_days)
+
+
+def _tell(context: dg.InitResourceContext, alert: alerts.Alert | None) -> None:
+    for problem in alerts.send(alert) if alert is not None else []:
+        check.not_none(context.log).warning(problem)

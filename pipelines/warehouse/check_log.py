@@ -1,0 +1,62 @@
+"""What the checks of a night found, kept beside the tables from night to night.
+
+Here: one small file per table, which each run adds to; the results of now and the history read from these files.
+Add here: nothing per check.
+Keep out: the checks, and what a failure means for the night.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.contracts.quality import CHECK_HISTORY, CHECK_RESULTS
+from pipelines.contracts.table import Table
+
+
+@dataclass(frozen=True)
+class CheckLog:
+    """A folder of `<schema>.<name>.parquet`: rows of `CHECK_RESULTS`, of the last run and of those before it."""
+
+    folder: Path
+
+    def add(self, table: Table, results: pl.DataFrame, keep_days: int) -> None:
+        """Adds the results of one run on one table; what is older than so many days is let go.
+
+        A run that checks a table again replaces what it found before. Earlier rows keep no sample.
+        """
+        file = self._file(table)
+        results = CHECK_RESULTS.conform(results)
+        rows = [results]
+        if file.exists():
+            is_kept = pl.col("checked_at") >= dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
+            earlier = pl.read_parquet(file, glob=False).filter(is_kept, pl.col("run_id") != results["run_id"][0])
+            rows.append(earlier.with_columns(sample=pl.lit(None, pl.String), message=pl.lit(None, pl.String)))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        aside = file.with_name(f".{file.name}.writing")
+        pl.concat(rows).write_parquet(aside)
+        aside.replace(file)
+
+    def results(self, tables: Iterable[Table]) -> pl.DataFrame:
+        """`CHECK_RESULTS`: what the last run that made each of the tables found."""
+        names = [table.full_name for table in tables]
+        is_of_last_run = pl.col("run_id") == pl.col("run_id").first().over("table_name")
+        return self._rows().filter(pl.col("table_name").is_in(names), is_of_last_run)
+
+    def of_run(self, run_id: str) -> pl.DataFrame:
+        """`CHECK_RESULTS`: what one run found, as far as it came."""
+        return self._rows().filter(pl.col("run_id") == run_id)
+
+    def history(self) -> pl.DataFrame:
+        """`CHECK_HISTORY`: all that is kept, the latest first."""
+        return CHECK_HISTORY.conform(self._rows()).sort("checked_at", "table_name", descending=[True, False])
+
+    def _rows(self) -> pl.DataFrame:
+        """Everything; of each table the last run comes first."""
+        files = sorted(self.folder.glob("*.parquet"))
+        return pl.concat([CHECK_RESULTS.empty(), *(pl.read_parquet(file, glob=False) for file in files)])
+
+    def _file(self, table: Table) -> Path:
+        return self.folder / f"{table.full_name}.parquet"

@@ -1,0 +1,137 @@
+"""Releases: what the published file is, and the last ones that are kept beside it.
+
+Here: reading a release off a file, keeping so many of them, finding one by its id, and mending after a cut-off night.
+Add here: another fact about a release as a whole.
+Keep out: how the file is built and replaced (`pipelines.warehouse.publish`), and how two releases differ.
+"""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipelines.contracts.quality import RELEASES
+from pipelines.errors import UserError
+from pipelines.settings import Settings
+from pipelines.warehouse import duck
+
+RELEASE_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+class ReleaseError(UserError):
+    """No such release; one sentence says which there are."""
+
+
+def describe(file: Path) -> dict[str, Any] | None:
+    """The row of `quality.releases` of a file, and the rows of each of its tables.
+
+    None for a file that is not there, cannot be opened, or was not made by this version of the program.
+    """
+    if not file.exists():
+        return None
+    try:
+        with duck.read_only(file) as connection:
+            columns = ", ".join(column.name for column in RELEASES.columns)
+            (row,) = duck.query(connection, f"SELECT {columns} FROM quality.releases").to_dicts()
+            rows = duck.row_counts(connection)
+    except (duck.WarehouseError, duckdb.Error, ValueError):
+        return None
+    # The id becomes the name of a folder, and the file may be anyone's.
+    return row | {"rows": rows} if RELEASE_ID.fullmatch(row["release_id"]) else None
+
+
+def kept(settings: Settings) -> dict[str, Path]:
+    """The files of the releases that are kept, by release id, oldest first."""
+    found = sorted(path for path in settings.releases_folder.glob("*") if RELEASE_ID.fullmatch(path.name))
+    return {path.name: path / settings.warehouse_file.name for path in found}
+
+
+def pair(settings: Settings, old: str | None, new: str | None) -> tuple[Path, Path]:
+    """The files of two releases, each named by its id, the beginning of its id, or the path of a file.
+
+    Without a name, the new one is the last that is kept and the old one the last before it. Raises `ReleaseError`.
+    """
+    found = kept(settings)
+    files = list(found.values())
+    newer = _named(new, found) if new is not None else next(reversed(files), None)
+    # A file from elsewhere counts as newer than all that are kept.
+    earlier = files[: files.index(newer)] if newer in files else files
+    older = _named(old, found) if old is not None else next(reversed(earlier), None)
+    if older is None or newer is None:
+        raise ReleaseError(f"There are not yet two releases to compare; kept are {', '.join(found) or 'none'}.")
+    return older, newer
+
+
+def _named(name: str, found: dict[str, Path]) -> Path:
+    if name.endswith(".duckdb"):
+        if not Path(name).is_file():
+            raise ReleaseError(f"{name}: no such file.")
+        return Path(name)
+    files = [file for release_id, file in found.items() if release_id.startswith(name)]
+    if len(files) != 1:
+        problem = f"{len(files)} releases begin like that" if files else "no release of that id is kept"
+        raise ReleaseError(f"{name}: {problem}; kept are {', '.join(found) or 'none'}.")
+    return files[0]
+
+
+def stage(settings: Settings, release: dict[str, Any], file: Path) -> None:
+    """Copies a file that is about to be published to where `keep` only has to rename it."""
+    aside = _hidden(settings.releases_folder / release["release_id"])
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    shutil.copyfile(file, aside / settings.warehouse_file.name)
+    flush(aside / settings.warehouse_file.name)
+    _write(aside / "release.json", release)
+
+
+def keep(settings: Settings, release: dict[str, Any]) -> None:
+    """Makes all that lies beside the published file agree with it; `release` is what `describe` says of the file.
+
+    `release.json` tells what the file is, a copy of it is among the kept releases, and no more are kept than
+    the settings say. May be cut off at any instant and done again.
+    """
+    _write(settings.warehouse_folder / "release.json", release)
+    folder = settings.releases_folder / release["release_id"]
+    if not folder.exists():
+        if not _hidden(folder).exists():
+            stage(settings, release, settings.warehouse_file)
+        _hidden(folder).rename(folder)
+        flush(settings.releases_folder)
+    others = [file.parent for release_id, file in kept(settings).items() if release_id != release["release_id"]]
+    for old in others[: max(len(others) - (settings.keep_releases - 1), 0)]:
+        # Out of sight first: a folder is never half a release.
+        shutil.rmtree(old.rename(_hidden(old)))
+
+
+def recover(settings: Settings) -> None:
+    """Clears away what a cut-off night left, and finishes what it began after its file was published."""
+    for leftover in settings.warehouse_folder.glob(".warehouse-*"):
+        leftover.unlink()
+    for leftover in settings.releases_folder.glob(".*"):
+        shutil.rmtree(leftover)
+    release = describe(settings.warehouse_file)
+    if release is not None:
+        keep(settings, release)
+
+
+def flush(path: Path) -> None:
+    """Waits until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _hidden(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}")
+
+
+def _write(file: Path, release: dict[str, Any]) -> None:
+    aside = file.with_name(f".{file.name}")
+    aside.write_text(json.dumps(release, indent=2, default=str) + "\n", encoding="utf-8")
+    aside.replace(file)
