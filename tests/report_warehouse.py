@@ -80,6 +80,6 @@ def published(
 
 def _one(table: Table, **values: object) -> pl.DataFrame:
     """A row of a table; what is not given is null, or zero, false or a dash where null is not allowed."""
-    plain = {pl.Int64(): 0, pl.Boolean(): False, pl.String(): "-"}
+    plain = {pl.Int64(): 0, pl.Boolean(): False, pl.String(): "-", pl.Datetime("us", "UTC"): BUILT_AT}
     missing = {c.name: plain[c.dtype] if c.required else None for c in table.columns if c.name not in values}
     return pl.DataFrame([missing | values], schema=table.polars_schema())

@@ -264,15 +264,14 @@ def column_schema(table: Table, lineage: Lineage) -> dg.TableSchema:
 
     def described(column: Column) -> str:
         sources = [f"{source}.{name}" for source, name in sorted(lineage.get(column.name, ()))]
-        meaning = column.meaning + (f" [{column.unit}]" if column.unit else "")
-        return f"{meaning} (from {', '.join(sources)})" if sources else meaning
+        return f"{column.described} (from {', '.join(sources)})" if sources else column.described
 
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 column.name,
                 type=str(column.dtype),
-                description=column.described,
+                description=described(column),
                 constraints=dg.TableColumnConstraints(
                     nullable=not column.required, unique=table.key == (column.name,), other=_limits(column)
                 ),

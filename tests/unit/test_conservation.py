@@ -126,7 +126,13 @@ def test_what_must_not_be_added_up_is_said_with_the_table() -> None:
     assert any("Add up only within one port." in comment for comment in table.duckdb_comments())
 
 
-@pytest.mark.parametrize("mart", SQL_MARTS, ids=lambda mart: mart.name)
+# Statistics of publishers side by side, which are no sums of verdicts.
+SIDE_BY_SIDE = {"customs_reconciliation", "japan_energy_from_russia", "japan_series_reconciliation"}
+
+
+@pytest.mark.parametrize(
+    "mart", [mart for mart in SQL_MARTS if mart.name not in SIDE_BY_SIDE], ids=lambda mart: mart.name
+)
 def test_every_mart_of_sums_has_its_check(mart: Table) -> None:
     sums = {column.name for column in mart.columns if column.unit in {"bbl", "USD"} or "cargoes" in column.name}
     if not sums:

@@ -137,7 +137,7 @@ def test_tables_are_kept_in_folders_of_any_name(tmp_path: Path, name: str) -> No
     mart = replace(INPUT_FILES, schema="marts")
     assert duck.select({mart: "SELECT * FROM quality.input_files"}, [INPUT_FILES], store)[mart].height == 0
     file = tmp_path / name / "warehouse.duckdb"
-    assert duck.build(file, [INPUT_FILES], [], store) == {"quality.input_files": 0}
+    duck.build(file, [INPUT_FILES], [], store)
     with duck.read_only(file) as connection:
         assert duck.query(connection, "SELECT * FROM quality.input_files").height == 0
 
