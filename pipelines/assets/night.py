@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import _check as check
 
 from pipelines import alerts
-from pipelines.assets.release import REPORT, report_metadata
+from pipelines.assets.release import QUALITY_REPORT, report_metadata
 from pipelines.dagster_history import forget_runs
 from pipelines.progress import reason_of
 from pipelines.settings import Settings
@@ -70,7 +70,7 @@ def _end(run_id: str, context: dg.InitResourceContext, settings: Settings) -> No
     elif reasons:
         outcome = f"The night failed and published nothing: {'; '.join(reasons)}."
         instance.report_runless_asset_event(
-            dg.AssetMaterialization(REPORT, metadata=report_metadata(settings, results, outcome))
+            dg.AssetMaterialization(QUALITY_REPORT, metadata=report_metadata(settings, results, outcome))
         )
         _tell(context, alerts.failed_night(settings.day, reasons, results))
     forget_runs(instance, settings.keep_days)

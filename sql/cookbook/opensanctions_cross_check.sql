@@ -1,4 +1,4 @@
--- What does your OpenSanctions export know of the vessels of your cargoes? By IMO number; it says where, not since when.
+-- What does your OpenSanctions export know, by IMO number, of the vessels of your cargoes?
 SELECT DISTINCT c.vessel_imo, o.vessel_name, o.risk, o.datasets, o.url
 FROM staging.cargoes AS c
 JOIN staging.opensanctions_vessels AS o ON list_contains(string_split(o.imo_numbers, ';'), c.vessel_imo)

@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from pipelines.assets import law
-from pipelines.assets.release import REPORT
+from pipelines.assets.release import QUALITY_REPORT
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.reference import DATA_FOLDER, Reference
@@ -53,7 +53,7 @@ class Home:
 
     def report(self) -> dict[str, dg.MetadataValue]:
         """What the report says now."""
-        record = self.instance.fetch_materializations(REPORT, limit=1).records[0]
+        record = self.instance.fetch_materializations(QUALITY_REPORT, limit=1).records[0]
         assert record.asset_materialization is not None
         return dict(record.asset_materialization.metadata)
 
