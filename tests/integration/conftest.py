@@ -146,7 +146,7 @@ def query(night: Night) -> Iterator[Query]:
 @pytest.fixture(scope="session")
 def worked_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after a night on the shipped data and on the cargoes of the folder `worked`."""
-    settings = Settings(home=tmp_path_factory.mktemp("worked"))
+    settings = Settings(home=tmp_path_factory.mktemp("worked"), offline=True)
     for folder in (settings.shipments_folder, settings.landing_folder / "attestations"):
         folder.mkdir(parents=True)
     shutil.copy(WORKED / "shipments.csv", settings.shipments_folder)

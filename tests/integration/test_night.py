@@ -315,7 +315,7 @@ def published(night: Night, tmp_path: Path) -> Iterator[Settings]:
     before = {name: (night.warehouse.parent / name).read_bytes() for name in ("warehouse.duckdb", "release.json")}
     for name, content in before.items():
         (folder / name).write_bytes(content)
-    yield Settings(home=tmp_path)
+    yield Settings(home=tmp_path, offline=True)
     assert {name: (folder / name).read_bytes() for name in before} == before
     left = {path.name for path in folder.iterdir() if path.is_file()}
     assert left == {*before, ".night.lock"}
@@ -346,7 +346,7 @@ def test_a_step_that_fails_says_why(
 
 
 def test_an_id_that_other_evidence_has_does_not_stop_the_night(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path, offline=True)
     shipments_file(settings.shipments_folder / "a.csv", "OFAC-K-1" + AT_CAP.removeprefix("{id}"), AT_CAP)
     assert run_night(settings).success
 
@@ -366,7 +366,7 @@ class TestReport:
         assert "report.html" in night.said.out
 
     def test_dagster_shows_where_it_is_and_what_it_says(self, tmp_path: Path) -> None:
-        result = run_night(Settings(home=tmp_path))
+        result = run_night(Settings(home=tmp_path, offline=True))
         (event,) = result.asset_materializations_for_node("report")
         assert event.metadata["file"].value == str(tmp_path / "warehouse" / "report" / "report.html")
         assert "enforcement cases: 9 of 9 above the US cap" in str(event.metadata["in short"].value)
@@ -374,7 +374,7 @@ class TestReport:
     def test_one_that_fails_leaves_the_release_and_no_report_of_another_one(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        settings = Settings(home=tmp_path)
+        settings = Settings(home=tmp_path, offline=True)
         settings.report_folder.mkdir(parents=True)
         (settings.report_folder / "report.html").write_text("of the night before", encoding="utf-8")
         monkeypatch.setattr(page, "html", broken)
@@ -402,7 +402,7 @@ class TestReport:
 class TestDagster:
     @pytest.fixture
     def defs(self, tmp_path: Path) -> dg.Definitions:
-        return build_defs(Settings(home=tmp_path))
+        return build_defs(Settings(home=tmp_path, offline=True))
 
     def test_every_table_is_an_asset_with_check_schema_and_group(self, defs: dg.Definitions) -> None:
         graph = defs.resolve_asset_graph()

@@ -60,7 +60,7 @@ class Home:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path, offline=True)
     shipments_file(settings.shipments_folder / "cargoes.csv", *[AT_CAP] * CARGOES)
     with dg.DagsterInstance.ephemeral() as instance:
         yield Home(settings, instance)
@@ -148,6 +148,8 @@ def test_a_wrong_unit_stops_the_night(home: Home, reference: Reference, monkeypa
     factor = pl.when(pl.col("unit") == "bbl").then(7.33).otherwise("bbl_per_unit")
     wrong = replace(reference, units=reference.units.with_columns(bbl_per_unit=factor))
     monkeypatch.setattr(law, "_reference", lambda: wrong)
+    # Japan's figures are held against the units too, and would stop the night before.
+    monkeypatch.setattr(law.japan, "failing_arithmetic", lambda figures, _: figures.clear())
     result = home.night()
     assert not result.success
     found = str(failed(result)["barrels_hold"].metadata["found"].value)

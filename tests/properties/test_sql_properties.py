@@ -89,7 +89,9 @@ def stored(folder: Path, rows: list[Row], book: Rulebook, reference: Reference) 
     ).collect()
     for table, frame in tables.items():
         store.write(table, frame)
-    for mart, frame in duck.select({mart: mart_sql(mart.name) for mart in SQL_MARTS}, tables, store).items():
+    for mart, frame in duck.select(
+        {mart: mart_sql(mart.name) for mart in SQL_MARTS if mart.conserved}, tables, store
+    ).items():
         store.write(mart, frame)
     return store
 
@@ -100,7 +102,7 @@ def test_sums_add_up_to_the_cargoes(
     book: Rulebook, reference: Reference, tmp_path_factory: pytest.TempPathFactory, rows: list[Row]
 ) -> None:
     store = stored(tmp_path_factory.mktemp("store"), with_providers(rows), book, reference)
-    for mart in SQL_MARTS:
+    for mart in [mart for mart in SQL_MARTS if mart.conserved]:
         frame = store.scan(mart).collect()
         assert mart.failures(frame).rows() == [], mart.name
         for check in conservation_checks(mart):
