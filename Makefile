@@ -47,7 +47,7 @@ clean: ## remove the virtual environment and the caches; keep the data
 lock: ## write requirements.lock again after a change in pyproject.toml
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
-	build/lock/bin/uv pip compile pyproject.toml --quiet --extra dev --universal --python-version 3.11 \
+	build/lock/bin/uv pip compile pyproject.toml --quiet --extra cluster --extra dev --universal --python-version 3.11 \
 		--fork-strategy fewest --generate-hashes --no-strip-extras --no-annotate --custom-compile-command 'make lock' \
 		$(LOCK_FLAGS) --output-file requirements.lock
 
