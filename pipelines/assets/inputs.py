@@ -14,7 +14,8 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.law import shipments_table, shipped_figures, staged_freights, staged_prices
-from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.contracts import licensed
 from pipelines.contracts.attestations import ATTESTATIONS
 from pipelines.contracts.customs import CUSTOMS_LINES
@@ -55,7 +56,7 @@ class Input:
 @cache
 def staged_shipments() -> Table:
     """The contract of the file, with the file's name, as the table `staging.declared_shipments`."""
-    return with_file(shipments_table())
+    return replace(with_file(shipments_table()), is_by_month=True)
 
 
 STAGED_ATTESTATIONS = with_file(ATTESTATIONS)

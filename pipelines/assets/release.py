@@ -18,7 +18,8 @@ import dagster as dg
 import polars as pl
 
 import pipelines
-from pipelines.assets.table_asset import OWNERS, WARN, Finding, TableCheck, asset_key, table_assets, table_value
+from pipelines.assets.table_asset import OWNERS, asset_key, table_assets, table_value
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks import releases as jumps
 from pipelines.checks.freshness import newest_date
 from pipelines.contracts.cargoes import CARGOES, VERDICTS

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from pipelines.contracts.table import ContractError, Table
+from pipelines.contracts.table import ContractError, Table, sql_literal
 from pipelines.errors import UserError
 from pipelines.warehouse.store import Store
 
@@ -113,8 +113,12 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
-            path = _parquet_name(store.path(table)).replace("'", "''")
-            connection.execute(f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')")
+            paths = ", ".join(sql_literal(_parquet_name(path)) for path in store.paths(table))
+            if paths:
+                name = quoted(table.schema, table.name)
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
+            else:
+                connection.execute(table.duckdb_ddl())
         for table, sql in queries.items():
             connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
             results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
@@ -163,13 +167,12 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> 
     connection.execute(table.duckdb_ddl())
     name = quoted(table.schema, table.name)
     columns = ", ".join(quoted(column.name) for column in table.columns)
-    connection.execute(
-        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [_parquet_name(store.path(table))]
-    )
+    if paths := [_parquet_name(path) for path in store.paths(table)]:
+        connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [paths])
     for comment in table.duckdb_comments():
         connection.execute(comment)
     counted = _count(connection, name)
-    stored = store.scan(table).select(pl.len()).collect().item()
+    stored = store.rows(table)
     if counted != stored:
         raise RuntimeError(f"{table.schema}.{table.name} holds {counted} rows, {stored} were stored.")
 
