@@ -36,12 +36,21 @@ def build_assets(stored: Sequence[Table]) -> list[dg.AssetsDefinition]:
     queries = {mart: mart_sql(mart.name) for mart in SQL_MARTS}
     together = {mart: sql for mart, sql in queries.items() if not mart.is_by_month}
     reads = {mart: tables_in(sql, [*stored, *SQL_MARTS]) for mart, sql in queries.items()}
-    outside = {table for mart in together for table in reads[mart] if table not in together}
+    outside = {table for mart in together for table in reads[mart]} - together.keys()
     schemas = {name: table.polars_schema() for name, table in tables.items()}
     lineage = dict(zip(queries, columns_made_from(list(queries.values()), schemas), strict=True))
 
-    def compute(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
-        return {mart.name: frame for mart, frame in duck.select(together, outside, store).items()}
+    def made_from(mart: Table, store: Store) -> dict[str, str]:
+        return {PROGRAM: program()} | {table.full_name: store.identity(table) for table in reads[mart]}
+
+    def compute(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
+        stale = [mart for mart in together if settings.is_full or store.note(mart) != made_from(mart, store)]
+        # A mart of marts follows them.
+        stale = [mart for mart in together if mart in stale or any(read in stale for read in reads[mart])]
+        made = duck.select({mart: together[mart] for mart in stale}, outside | (together.keys() - stale), store)
+        for mart in stale:
+            store.write(mart, made[mart], note=made_from(mart, store))
+        return dict.fromkeys(mart.name for mart in together)
 
     return [
         *(

@@ -90,7 +90,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         store.write(CHECK_HISTORY, log.history())
         release = _release(context.run.run_id, settings, results, store)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))
-        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements())["rows"]
+        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements(), settings.is_full)["rows"]
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(settings.warehouse_file),

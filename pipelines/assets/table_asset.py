@@ -47,7 +47,7 @@ Lineage = Mapping[str, Iterable[tuple[str, str]]]
 
 
 def table_assets(
-    compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame]],
+    compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame | None]],
     tables: Mapping[Table, Sequence[TableCheck]] | Iterable[Table],
     *,
     name: str,
@@ -55,12 +55,14 @@ def table_assets(
     reads: Mapping[Table, Iterable[Table]] | Iterable[Table] = (),
     kind: str = "polars",
     lineage: Mapping[Table, Lineage] | None = None,
+    stored: Callable[[Settings, Store], None] = lambda settings, store: None,
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
-    compute: settings and store to a frame per table name. tables: the tables, with checks beside the contract.
-    reads: what the tables are made of, for each of them or for all. group: a stage of `OWNERS`. lineage: of the
-    columns of each table; without it, of those that the contract takes over from a table that is read.
+    compute: settings and store to a frame per table name, or None where the table stays as it is stored. tables: the
+    tables, with checks beside the contract. reads: what the tables are made of, for each of them or for all. group: a
+    stage of `OWNERS`. lineage: of the columns of each table; without it, of those that the contract takes over from a
+    table that is read. stored: called when all tables are.
     """
     read_by_all = [] if isinstance(reads, Mapping) else list(reads)
     checks = {
@@ -79,17 +81,21 @@ def table_assets(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult]:
         store = Store(settings.store_folder)
-        frames = compute(settings, store)
+        try:
+            frames = compute(settings, store)
+        except ContractError as error:
+            raise dg.Failure(description=str(error)) from error
         for table, table_checks in checks.items():
             results = _store(table, frames[table.name], table_checks, settings, context.run.run_id)
             yield dg.MaterializeResult(
                 asset_key=asset_key(table),
                 metadata={
-                    "dagster/row_count": frames[table.name].height,
+                    "dagster/row_count": store.rows(table),
                     "dagster/column_lineage": column_lineage(made_from[table]),
                 },
                 check_results=results,
             )
+        stored(settings, store)
 
     return assets
 
@@ -125,19 +131,21 @@ def check_spec(table: Table, check: TableCheck) -> dg.AssetCheckSpec:
 
 
 def _store(
-    table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], settings: Settings, run_id: str
+    table: Table, frame: pl.DataFrame | None, checks: Sequence[TableCheck], settings: Settings, run_id: str
 ) -> list[dg.AssetCheckResult]:
     """Stores a table, looks at it with its checks, and keeps what they found."""
     store = Store(settings.store_folder)
     try:
-        frame = table.conform(frame)
+        if frame is not None and table.is_by_month:
+            keep(table, frame, store)
+        elif frame is not None:
+            store.write(table, frame)
     except ContractError as error:
         raise dg.Failure(description=str(error)) from error
     if table.is_by_month:
-        keep(table, frame, store)
         return told(table, look(table, checks, store, settings), settings, run_id)
-    store.write(table, frame)
-    return told(table, {check: check.look(frame, store) for check in checks}, settings, run_id)
+    stored = store.scan(table).collect()
+    return told(table, {check: check.look(stored, store) for check in checks}, settings, run_id)
 
 
 def told(
