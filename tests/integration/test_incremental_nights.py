@@ -126,7 +126,10 @@ def test_a_full_night_agrees(nights: Nights, tmp_path: Path) -> None:
     land(tmp_path, price=40)
     full = plimsoll("nightly", "--offline", "--full", home=tmp_path, repository=nights.repository)
     assert full.code == 0, full.err
-    assert content(nights.home) == content(tmp_path)
+    kept, made = content(nights.home), content(tmp_path)
+    # How many checks warned hangs on the release before, and here there is none.
+    del kept["quality.releases"], made["quality.releases"]
+    assert kept == made
 
 
 class TestByHand:
