@@ -20,6 +20,7 @@ from pipelines.contracts.quality import INPUT_FILES
 from pipelines.settings import PUBLISHER_FILES, SHIPMENTS, Settings
 from pipelines.sources.landing import digest_of, files_of
 from pipelines.sources.publishers import SOURCES
+from pipelines.sources.upstream import BY_HAND
 from pipelines.warehouse import duck
 
 # A folder below the landing folder, and the hash of a file in it: under another name the same bytes bring nothing.
@@ -95,7 +96,7 @@ def _read_by_last_night(settings: Settings) -> set[Content]:
     of_users = {
         (name.rpartition("/")[0] or SHIPMENTS, digest) for name, digest in files.select("file", "sha256").iter_rows()
     }
-    by_hand = snapshots.filter(pl.col("document").str.starts_with("file ")).sort("fetched_at")
+    by_hand = snapshots.filter(pl.col("document").str.starts_with(BY_HAND)).sort("fetched_at")
     newest = by_hand.unique(["source_name", "document"], keep="last").select("source_name", "sha256")
     return of_users | {(_folder_of(source), digest) for source, digest in newest.iter_rows()}
 
