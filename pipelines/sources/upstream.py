@@ -188,7 +188,8 @@ def fetch(
 
     Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached, or that
     fails again and again, is left alone for the rest of this round; the next one starts with what did not fail, so
-    that no document keeps the others from coming. progress: is told how many documents are done, and how many there are by now.
+    that no document keeps the others from coming. progress: is
+    told how many documents are done, and how many there are by now.
     kept: readings of earlier nights, so that a document that is settled is not read again.
     """
     from pipelines.sources.http import Client, FetchFailed
@@ -619,21 +620,21 @@ def freshness(source: Source, landing: Landing, reading: Reading, today: dt.date
     # A night as of an earlier day may use what was fetched later.
     age_days = None if last_good_at is None else max((today - last_good_at.date()).days, 0)
     table, newest, expected, is_late = _newest(source, reading, good, today)
-    message = _by_message(problems)
+    said = _by_message(problems)
     is_empty = all(frame.is_empty() for frame in reading.tables.values())
-    if last_good_at is None and not problems:
-        state, message = "never", None
-    elif problems and is_empty:
-        state, message = "missing", f"{message}; no figure of it was ever read"
+    message: str | None = None
+    if problems and (is_empty or last_good_at is None):
+        state, message = "missing", f"{said}; no figure of it was ever read"
+    elif last_good_at is None:
+        state = "never"
     elif problems:
-        state = "stale"
-        message += f"; the version in use was last seen on {last_good_at.date()}"
+        state, message = "stale", f"{said}; the version in use was last seen on {last_good_at.date()}"
     elif is_late:
         state = "late"
         shown = "nothing of it was read" if newest is None else f"the newest period read ends on {newest}"
         message = f"{table}: {shown}, {expected} should be out"
     else:
-        state, message = "fresh", None
+        state = "fresh"
     return {
         "source_name": source.name,
         "title": source.title,

@@ -367,9 +367,7 @@ def test_a_host_that_fails_again_and_again_is_left_alone(server: Publisher, fetc
     # Three of seven years, three attempts each.
     assert len(server.asked) == 9
     last = [entry.message for entry in landing.entries(ecb.SOURCE.name)][-1]
-    assert last == (
-        "127.0.0.1 answered with status 503; as 3 requests in a row failed, nothing more was asked for"
-    )
+    assert last == ("127.0.0.1 answered with status 503; as 3 requests in a row failed, nothing more was asked for")
     server.says(PATH, GOOD)
     server.asked.clear()
     fetch(ecb.SOURCE, "2026-11-22", first="2020-01-01")

@@ -20,7 +20,18 @@ import polars as pl
 
 from pipelines.contracts.customs import customs_lines
 from pipelines.sources.importers import country_of, importers
-from pipelines.sources.upstream import BY_HAND, Band, Key, Plan, Quirk, Request, Source, SourceFault, month_over, require_columns
+from pipelines.sources.upstream import (
+    BY_HAND,
+    Band,
+    Key,
+    Plan,
+    Quirk,
+    Request,
+    Source,
+    SourceFault,
+    month_over,
+    require_columns,
+)
 
 COMTRADE_LINES = customs_lines("comtrade_lines")
 URL = "https://comtradeapi.un.org/data/v1/get/C/M/HS"
