@@ -14,12 +14,12 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.inputs import inputs
+from pipelines.assets.inputs import inputs_of
+from pipelines.assets.upstreams import sources_of
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.settings import PUBLISHER_FILES, SHIPMENTS, Settings
 from pipelines.sources.landing import digest_of, files_of
-from pipelines.sources.publishers import SOURCES
 from pipelines.sources.upstream import BY_HAND
 from pipelines.warehouse import duck
 
@@ -76,8 +76,8 @@ def _look(path: Path, before: Look | None) -> Look:
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Every file that a night would read, by its name below the landing folder."""
-    by_hand = [_folder_of(source.name) for source in SOURCES]
-    for folder in (*(kind.folder for kind in inputs()), *by_hand):
+    by_hand = [_folder_of(source.name) for source in sources_of(settings)]
+    for folder in (*(kind.folder for kind in inputs_of(settings)), *by_hand):
         for path in files_of(settings.landing_folder / folder):
             if folder not in by_hand or not path.is_symlink():
                 yield f"{folder}/{path.name}", path

@@ -37,6 +37,7 @@ class Input:
 
     staged: the table of its rows. shaped: from accepted rows with their `file` to that table. id_column: the id as
     the table calls it. about: true for the rows that the files are read for; None: all.
+    is_redistributable: its rows may be passed on.
     """
 
     folder: str
@@ -45,6 +46,7 @@ class Input:
     id_column: str
     shaped: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows
     about: pl.Expr | None = None
+    is_redistributable: bool = True
 
     @property
     def prefix(self) -> str:
@@ -65,16 +67,24 @@ STAGED_ATTESTATIONS = with_file(ATTESTATIONS)
 def inputs() -> tuple[Input, ...]:
     """Every kind of file that users bring."""
 
-    def plain(folder: str, staged: Table) -> Input:
+    def plain(folder: str, staged: Table, is_redistributable: bool = True) -> Input:
         (id_column,) = staged.key
-        return Input(folder, replace(staged, schema="input", columns=staged.columns[1:]), staged, id_column)
+        contract = replace(staged, schema="input", columns=staged.columns[1:])
+        return Input(folder, contract, staged, id_column, is_redistributable=is_redistributable)
 
     return (
         plain(SHIPMENTS, staged_shipments()),
         plain("attestations", STAGED_ATTESTATIONS),
-        plain("price_assessments", staged_prices()),
-        plain("freight_assessments", staged_freights()),
-        Input("crea_voyages", licensed.CREA_VOYAGE_EXPORT, licensed.CREA_VOYAGES, "voyage_id", crea_voyages),
+        plain("price_assessments", staged_prices(), is_redistributable=False),
+        plain("freight_assessments", staged_freights(), is_redistributable=False),
+        Input(
+            "crea_voyages",
+            licensed.CREA_VOYAGE_EXPORT,
+            licensed.CREA_VOYAGES,
+            "voyage_id",
+            crea_voyages,
+            is_redistributable=False,
+        ),
         Input(
             "opensanctions",
             licensed.OPENSANCTIONS_EXPORT,
@@ -82,8 +92,14 @@ def inputs() -> tuple[Input, ...]:
             "opensanctions_id",
             opensanctions_vessels,
             about=pl.col("type").str.to_uppercase() == "VESSEL",
+            is_redistributable=False,
         ),
     )
+
+
+def inputs_of(settings: Settings) -> list[Input]:
+    """The kinds of files that a night reads."""
+    return [kind for kind in inputs() if kind.is_redistributable or not settings.is_shareable]
 
 
 def tables() -> list[Table]:
@@ -99,8 +115,8 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
         *store.scan(CUSTOMS_LINES).select("shipment_id").drop_nulls().collect()["shipment_id"],
     ]
     seen_at = dt.datetime.now(dt.UTC)
-    staged, quarantine, files = {}, [], []
-    for kind in inputs():
+    staged, quarantine, files = {kind.staged.name: kind.staged.empty() for kind in inputs()}, [], []
+    for kind in inputs_of(settings):
         taken = published if kind.folder == SHIPMENTS else ()
         landing = read_folder(settings.landing_folder / kind.folder, kind.contract, kind.prefix, taken, kind.about)
         staged[kind.staged.name] = kind.shaped(landing.accepted)

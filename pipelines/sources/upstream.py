@@ -27,6 +27,9 @@ BY_HAND = "file "
 # Kept header of an answer to the header that asks for something newer.
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
+# A document of fewer rows may lose any of them; of more, losing half looks like a fault of the publisher.
+FEWEST_ROWS_TO_DROP, SMALLEST_SHARE_LEFT = 10, 0.5
+
 # How long a change by a publisher is worth a warning.
 LATELY_DAYS = 31
 _LATELY = pl.col("last_seen_at").max() - pl.duration(days=LATELY_DAYS)
@@ -303,10 +306,13 @@ class Reading:
 def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: Readings | None = None) -> Reading:
     """Every good snapshot of a source as versions of its rows; a snapshot that is not good is rejected whole.
 
+    So is one with less than half the rows of the version before, until another version confirms the drop.
+
     as_of: versions that became known later are invisible. kept: readings of earlier nights, so that a snapshot is
     read once.
     """
     read_well: dict[str, list[tuple[Snapshot, pl.DataFrame]]] = {table.name: [] for table in source.tables}
+    rows_before: dict[Document, dict[str, int]] = {}
     outcomes = []
     for snapshot in landing.snapshots(source.name):
         row = {
@@ -314,6 +320,9 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         }
         try:
             frames = _reading(source, snapshot, kept)
+            before = rows_before.get(snapshot.document, {})
+            rows_before[snapshot.document] = {name: frame.height for name, frame in frames.items()}
+            _check_for_drop(before, rows_before[snapshot.document])
         except SourceFault as fault:
             outcomes.append(row | {"outcome": "rejected", "check_name": fault.check, "message": str(fault), "rows": 0})
             continue
@@ -337,6 +346,16 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         },
         pl.DataFrame(outcomes, schema=SOURCE_SNAPSHOTS.polars_schema()),
     )
+
+
+def _check_for_drop(before: Mapping[str, int], now: Mapping[str, int]) -> None:
+    for name, rows in before.items():
+        if rows >= FEWEST_ROWS_TO_DROP and now.get(name, 0) < SMALLEST_SHARE_LEFT * rows:
+            raise SourceFault(
+                "no_sudden_drop",
+                f"{now.get(name, 0):,} rows of {name}, the version before had {rows:,}; such a drop is believed once "
+                "another version confirms it",
+            )
 
 
 def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mapping[str, pl.DataFrame]:

@@ -239,6 +239,23 @@ def test_versions_are_the_runs_of_a_row_through_the_editions(editions: list[tupl
     assert found.select("currency", "units_per_eur", "known_on", "withdrawn_on", "is_latest").rows() == expected
 
 
+def test_a_sudden_drop_is_set_aside_until_another_version_confirms_it(landing: Landing) -> None:
+    """Twenty days of a rate, then five, then six that confirm them; nothing at all is no different."""
+    days = [f"USD 2026-11-{day:02d} 1.15" for day in range(1, 21)]
+    keep(landing, "2026-11-21T17:00", rates(*days))
+    keep(landing, "2026-11-22T17:00", rates(*days[15:]))
+    assert checks_failed(read(landing)) == [None, "no_sudden_drop"]
+    assert len(latest(landing)) == 20
+    row = freshness(landing, "2026-11-22")
+    assert (row["state"], row["rows"]) == ("stale", 20)
+    assert "5 rows of ecb_exchange_rates, the version before had 20" in row["message"]
+    keep(landing, "2026-11-23T17:00", rates(*days[14:]))
+    assert checks_failed(read(landing)) == [None, "no_sudden_drop", None]
+    assert len(latest(landing)) == 6
+    keep(landing, "2026-11-24T17:00", rates(*days[10:]))
+    assert checks_failed(read(landing))[-1] is None
+
+
 GOOD = rates("USD 2026-11-19 1.15").encode()
 
 
