@@ -63,14 +63,14 @@ def summary(outcome: str, results: pl.DataFrame, history: pl.DataFrame) -> str:
     errors = failed.filter(pl.col("severity") == "ERROR").height
     chart = quote(_chart(history), safe=_IN_ADDRESS)
     return (
-        f"{_text(outcome, widest=120)} {results.height - failed.height} of {results.height} checks passed, "
+        f"{_text(outcome, widest=120)} {results.height - failed.height} of {results.height} checks passed.\n\n"
         f"{errors} failed as ERROR, {failed.height - errors} as WARN.\n\n"
         f"![Failed checks by day, dark: ERROR, light: WARN](<data:image/svg+xml,{chart}>)"
     )
 
 
 def failed_checks(results: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
-    """The checks that failed, ERROR first: severity, table, check, failed, of, share, failing_since, asks."""
+    """The checks that failed, ERROR first: severity, failed, of, share, check, table, failing_since, asks."""
     failed = _failed(results)
     check = ["table_name", "check_name"]
     passed = history.filter(pl.col("is_passed")).group_by(check).agg(last_passed=pl.col("checked_at").max())
@@ -83,11 +83,11 @@ def failed_checks(results: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     )
     return failed.join(since, on=check, how="left", maintain_order="left").select(
         "severity",
-        pl.col("table_name").alias("table"),
-        pl.col("check_name").alias("check"),
         pl.col("rows_failed").alias("failed"),
         pl.col("rows_checked").alias("of"),
-        share=_percent(pl.col("rows_failed"), pl.col("rows_checked")),
+        _percent(pl.col("rows_failed"), pl.col("rows_checked")).alias("share"),
+        pl.col("check_name").alias("check"),
+        pl.col("table_name").alias("table"),
         failing_since="since",
         asks="description",
     )

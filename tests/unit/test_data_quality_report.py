@@ -83,10 +83,10 @@ class TestFailedChecks:
         )
         text = report(results)
         assert cells(section(text, "Failed checks")) == [
-            ["ERROR", "marts.t", "judged", "2", "40", "5.0 %", "2026-03-10", "Asks judged."],
-            ["WARN", "marts.t", "open", "5", "40", "12.5 %", "2026-03-10", "Asks open."],
+            ["ERROR", "2", "40", "5.0 %", "judged", "marts.t", "2026-03-10", "Asks judged."],
+            ["WARN", "5", "40", "12.5 %", "open", "marts.t", "2026-03-10", "Asks open."],
         ]
-        assert "1 of 3 checks passed, 1 failed as ERROR, 1 as WARN." in text
+        assert "1 of 3 checks passed.\n\n1 failed as ERROR, 1 as WARN.\n" in text
 
     def test_since_when(self) -> None:
         history = checks(
