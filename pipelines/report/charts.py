@@ -138,7 +138,8 @@ def prices_and_caps(frames: Frames) -> Drawing | None:
         .mark_text(align="right", baseline="top", fontSize=9, color=GREY)
         .encode(alt.XValue(-6), usd, words),
     ).resolve_scale(strokeDash="independent")
-    panels = panel.properties(width=_PANEL_WIDTH, height=_PRICES_HEIGHT + 7 + _LANE_HEIGHT * len(lanes), data=data(rows)).facet(
+    height = _PRICES_HEIGHT + 7 + _LANE_HEIGHT * len(lanes)
+    panels = panel.properties(width=_PANEL_WIDTH, height=height, data=data(rows)).facet(
         alt.Facet(
             "panel:N",
             sort=names["panel"].to_list(),

@@ -94,7 +94,7 @@ def failed_checks(results: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
 
 
 def _percent(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    return pl.when(whole != 0).then(pl.format("{} %", (100 * part / whole).round(1)))
+    return pl.when(whole != 0).then(pl.format("{}%", (100 * part / whole).round(1)))
 
 
 def _failed(results: pl.DataFrame) -> pl.DataFrame:

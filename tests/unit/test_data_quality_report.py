@@ -83,8 +83,8 @@ class TestFailedChecks:
         )
         text = report(results)
         assert cells(section(text, "Failed checks")) == [
-            ["ERROR", "2", "40", "5.0 %", "judged", "marts.t", "2026-03-10", "Asks judged."],
-            ["WARN", "5", "40", "12.5 %", "open", "marts.t", "2026-03-10", "Asks open."],
+            ["ERROR", "2", "40", "5.0%", "judged", "marts.t", "2026-03-10", "Asks judged."],
+            ["WARN", "5", "40", "12.5%", "open", "marts.t", "2026-03-10", "Asks open."],
         ]
         assert "1 of 3 checks passed.\n\n1 failed as ERROR, 1 as WARN.\n" in text
 
@@ -170,7 +170,7 @@ def test_changes_since_the_release_before() -> None:
         orient="row",
     )
     assert cells(section(report(checks(), totals=totals), "Changes since the release before")) == [
-        ["staging.cargoes", "all", "rows", "120", "150", "30", "25.0 %"],
+        ["staging.cargoes", "all", "rows", "120", "150", "30", "25.0%"],
         ["marts.gaps", "all", "rows", "0", "2", "2", ""],
     ]
 

@@ -184,7 +184,11 @@ class TestMarks:
             chart = charts.money_above_cap({"money_above_cap": rows.with_columns(most_usd=pl.lit(most))})
             svg = renderer.svg(spec(chart)).result().decode()
             drawn = re.findall(r'd="M[\d.]+,[\d.]+h([\d.]+)v10h-[\d.]+Z" fill="([^"]+)"([^/]*)/', svg)
-            return [("pale" if "opacity" in more else "full", float(wide)) for wide, fill, more in drawn if fill == VERMILLION]
+            return [
+                ("pale" if "opacity" in more else "full", float(wide))
+                for wide, fill, more in drawn
+                if fill == VERMILLION
+            ]
 
         width = 330  # of the axis, which ends at 7 and at 14 million
         assert bars(7e6) == [("full", width)]
