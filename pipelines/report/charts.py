@@ -319,7 +319,7 @@ def _let_through(row: dict[str, Any]) -> str:
 
 # --- who bought above which cap ------------------------------------------------------------------------------------
 
-_CELL_WIDTH, _LINE = 72, 12
+_CELL_WIDTH, _LINE, _SMALL_LETTER = 72, 12, 5.5
 _SOME_ABOVE, _SOME_UNKNOWN, _NONE_ABOVE = "#F3B58A", PALE, WHITE
 
 
@@ -350,11 +350,11 @@ def buyers(frames: Frames) -> Drawing | None:
 
 
 def _above_words(row: dict[str, Any]) -> str:
-    lines = [f"{row['above_cap']} of {row['judged']} above"]
+    lines = [f"{row['above_cap']:,} of {row['judged']:,} above"]
     if row["above_cap_and_covered"]:
-        lines.append(f"{row['above_cap_and_covered']} covered")
+        lines.append(f"{row['above_cap_and_covered']:,} covered")
     if row["not_known"]:
-        lines.append(f"{row['not_known']} not known")
+        lines.append(f"{row['not_known']:,} not known")
     lowest, highest = row["lowest_cap_usd_per_bbl"], row["highest_cap_usd_per_bbl"]
     if lowest is None:
         return "\n".join([*lines, "cap open"])
@@ -370,6 +370,7 @@ def _grids(cells: pl.DataFrame, regimes: pl.Series) -> list[Drawing]:
 def _grid(cells: pl.DataFrame, kind: str, order: pl.Series) -> Drawing:
     regimes, places = order.filter(order.is_in(cells["regime"].implode())), cells["down"].unique(maintain_order=True)
     lines = cells["words"].str.count_matches("\n") + 1
+    longest = max(len(line) for words in cells["words"] for line in words.split("\n"))
     # A text of several lines hangs from its first: it is lifted by half of what follows.
     drawn = cells.with_columns(lift=(1 - lines.cast(pl.Int64)) * _LINE / 2)
     across = alt.X(
@@ -386,7 +387,7 @@ def _grid(cells: pl.DataFrame, kind: str, order: pl.Series) -> Drawing:
         words.encode(across, down, alt.Text("words:N")),
     ).properties(
         data=data(drawn),
-        width=_CELL_WIDTH * len(regimes),
+        width=max(_CELL_WIDTH, round(longest * _SMALL_LETTER) + 6) * len(regimes),
         height=(_LINE * max(lines) + 10) * len(places),
         title=alt.TitleParams(evidence(kind), offset=8),
     )
@@ -478,7 +479,7 @@ def unknowns(frames: Frames) -> Drawing | None:
         "evidence_kind",
         "regime",
         down=pl.col("reason").str.replace_all("_", " ", literal=True),
-        words=pl.col("verdicts").cast(pl.String),
+        words=_each(rows, lambda row: f"{row['verdicts']:,}"),
         fill=pl.Series([_shade(part) for part in share]),
     )
     meaning = [Entry("rect", {"fill": _shade(1), "stroke": GREY}, "the darker, the more verdicts are open")]
