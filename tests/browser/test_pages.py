@@ -145,11 +145,14 @@ class TestDagster:
                 "Rows that failed",
                 "Rules that expire, are unverified, in conflict or due for review",
                 "Sources and figures that are out of date",
+                "Freshness of sources",
                 "Quarantine by file and reason",
                 "Changes since the release before",
             ]
         )
         self.assert_chart(dialog)
+        ecb = dialog.locator("tr", has_text="ecb_exchange_rates").last.locator("td")
+        expect(ecb).to_contain_text(["ecb_exchange_rates", "never"])  # the night had no network
         expect(dialog.locator("tr", has_text="loading_date").last.locator("td")).to_contain_text(
             [FILE, "loading_date", "not_a_date", "1", "3"]
         )
