@@ -174,7 +174,8 @@ def report_metadata(settings: Settings, results: pl.DataFrame, outcome: str) -> 
         return store.scan(table).collect() if (results["table_name"] == table.full_name).any() else None
 
     history = CheckLog(settings.check_log_folder).history()
-    text = data_quality_report(settings.day, outcome, results, history, made(QUARANTINE), made(RELEASE_TOTALS))
+    tables = (made(table) for table in (SOURCE_FRESHNESS, QUARANTINE, RELEASE_TOTALS))
+    text = data_quality_report(settings.day, outcome, results, history, *tables)
     return {
         "summary": dg.MetadataValue.md(summary(outcome, results, history)),
         "failed checks": table_value(failed_checks(results, history).drop("of", "asks")),
