@@ -26,6 +26,9 @@ _SNAPSHOT_FIELDS = ("source_name", "document", "fetched_at", "sha256", "size_byt
 # Kept header of an answer to the header that asks for something newer.
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
+# Foreign bytes break a parser in ways that nobody lists, and a panic of a library is no ordinary exception.
+_BROKEN = (Exception, pl.exceptions.PanicException)
+
 # How long a change by a publisher is worth a warning.
 LATELY_DAYS = 31
 _LATELY = pl.col("last_seen_at").max() - pl.duration(days=LATELY_DAYS)
@@ -242,7 +245,7 @@ def fetch(
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
             try:
                 _frames(source, request.document, body, request.about)
-                waiting += source.follow(request, body)
+                waiting += _followed(source, request, body)
             except SourceFault:
                 # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
                 headers = {name: value for name, value in headers.items() if name not in _CONDITIONS}
@@ -375,13 +378,24 @@ def _frames(source: Source, document: Document, body: bytes, about: str = "") ->
         if _is_web_page(body) and not source.sends_web_pages:
             raise SourceFault("not_a_web_page", "a web page came instead of data") from None
         raise
-    except Exception as error:  # foreign bytes can break a parser in ways that nobody lists
-        check = "not_a_web_page" if _is_web_page(body) else "readable"
-        raise SourceFault(
-            check, f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
-        ) from error
+    except _BROKEN as error:
+        raise SourceFault("not_a_web_page" if _is_web_page(body) else "readable", _unread(error)) from error
     tables = {table.name: table for table in source.tables}
     return {name: _kept_promises(source, tables[name], frame) for name, frame in frames.items()}
+
+
+def _followed(source: Source, request: Request, body: bytes) -> list[Request]:
+    """The requests that an answer leads to. Raises `SourceFault`."""
+    try:
+        return list(source.follow(request, body))
+    except _BROKEN as error:
+        if isinstance(error, SourceFault):
+            raise
+        raise SourceFault("readable", _unread(error)) from error
+
+
+def _unread(error: BaseException) -> str:
+    return f"cannot be read ({type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]})"
 
 
 def _kept_promises(source: Source, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
