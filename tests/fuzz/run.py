@@ -9,6 +9,7 @@ there; bytes that break a promise are left as `build/fuzz/found/NAME-crash-...`.
 """
 
 import hashlib
+import os
 import sys
 from pathlib import Path
 
@@ -17,12 +18,15 @@ import atheris
 with atheris.instrument_imports(include=["pipelines.sources", "pipelines.shown", "zipfile"]):
     from tests.fuzz.targets import TARGETS
 
-FOLDER = Path("build") / "fuzz"
+FOLDER = Path(os.environ.get("PLIMSOLL_FUZZ", "build/fuzz"))
 LARGEST = 20_000  # bytes; what is larger says no more and takes longer
 
 
 def main() -> None:
-    """Runs the target that the first argument names."""
+    """Runs the target that the first argument names; without one, names them all."""
+    if len(sys.argv) == 1:
+        print(*TARGETS, sep="\n")
+        return
     _, name, *options = sys.argv
     target = TARGETS[name]
     grown, found = FOLDER / name, FOLDER / "found"
