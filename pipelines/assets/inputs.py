@@ -168,9 +168,7 @@ class _Landed:
     def is_as_stored(self) -> bool:
         """True if the landing folders hold what the stored tables were read from."""
         now = [
-            list(content)
-            for kind in self._kinds
-            for content in contents_of(self._landing / kind.folder, kind.prefix)
+            list(content) for kind in self._kinds for content in contents_of(self._landing / kind.folder, kind.prefix)
         ]
         try:
             return bool(json.loads(self._file.read_text(encoding="utf-8")) == self._said(sorted(now)))
