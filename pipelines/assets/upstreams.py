@@ -85,10 +85,14 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]
     empty = {name: table.empty() for name, table in STAGED.items()}
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
-    return empty | tables | {
-        SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
-        SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
-    }
+    return (
+        empty
+        | tables
+        | {
+            SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
+            SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
+        }
+    )
 
 
 def _crude_prices(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
