@@ -32,6 +32,7 @@ class Settings:
     keep_releases (`PLIMSOLL_KEEP_RELEASES`): published files that are kept, the current one among them.
     keep_days (`PLIMSOLL_KEEP_DAYS`): how long results of checks and Dagster's runs are kept.
     is_forced (of one run: `plimsoll nightly --force`, or its configuration in Dagster): implausible jumps only warn.
+    is_full (likewise: `--full`): nothing of the nights before is taken over, everything is made again.
     """
 
     home: Path
@@ -45,6 +46,7 @@ class Settings:
     keep_releases: int = 14
     keep_days: int = 90
     is_forced: bool = False
+    is_full: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

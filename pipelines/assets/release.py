@@ -19,7 +19,8 @@ import polars as pl
 
 import pipelines
 from pipelines.assets.inputs import inputs
-from pipelines.assets.table_asset import OWNERS, WARN, Finding, TableCheck, asset_key, table_assets, table_value
+from pipelines.assets.table_asset import OWNERS, asset_key, table_assets, table_value
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks import releases as jumps
 from pipelines.checks.freshness import newest_date
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
@@ -90,7 +91,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         store.write(CHECK_HISTORY, log.history())
         release = _release(context.run.run_id, settings, results, store)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))
-        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements())["rows"]
+        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements(), settings.is_full)["rows"]
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(settings.warehouse_file),
@@ -173,7 +174,8 @@ def report_metadata(settings: Settings, results: pl.DataFrame, outcome: str) -> 
         return store.scan(table).collect() if (results["table_name"] == table.full_name).any() else None
 
     history = CheckLog(settings.check_log_folder).history()
-    text = data_quality_report(settings.day, outcome, results, history, made(QUARANTINE), made(RELEASE_TOTALS))
+    tables = (made(table) for table in (SOURCE_FRESHNESS, QUARANTINE, RELEASE_TOTALS))
+    text = data_quality_report(settings.day, outcome, results, history, *tables)
     return {
         "summary": dg.MetadataValue.md(summary(outcome, results, history)),
         "failed checks": table_value(failed_checks(results, history).drop("of", "asks")),

@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import socket
 import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
@@ -33,6 +34,8 @@ MAX_REDIRECTS = 5
 MAX_BYTES = 250_000_000
 # A host that failed as many requests in a row is asked nothing more in this round.
 FAILURES_IN_A_ROW = 3
+
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # older addresses, as networks of the newer kind know them
 
 # httpx logs whole addresses, and some publishers take the key in the address.
 logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -128,11 +131,14 @@ class Client:
         return f"{self._mirror}/{parts.netloc}{parts.path}" + (f"?{parts.query}" if parts.query else "")
 
     def _once(self, address: httpx.URL, headers: Mapping[str, str]) -> Answer:
-        said_by = address.host
+        asked = address.host
         for _ in range(MAX_REDIRECTS + 1):
             self._keep_pace()
             try:
                 with self._http.stream("GET", address, headers=dict(headers)) as response:
+                    # A name can lead elsewhere when it is looked up for the second time.
+                    if address.host != asked and _came_from_inside(response):
+                        raise FetchFailed(f"{asked} redirects to a private address, which is not followed")
                     if response.has_redirect_location:
                         address = _redirected(address, response.headers["location"])
                         continue
@@ -146,7 +152,7 @@ class Client:
                 failure = FetchFailed(f"{address.host} cannot be reached ({type(error).__name__})", is_host_down=True)
                 raise _Again(failure) from None
             except (httpx.InvalidURL, UnicodeError):
-                raise FetchFailed(f"{said_by} redirects to something that is no address") from None
+                raise FetchFailed(f"{asked} redirects to what is no address, which is not followed") from None
             except httpx.DecodingError:
                 raise _Again(FetchFailed(f"{address.host} sent an answer that cannot be unpacked")) from None
         raise FetchFailed(f"{address.host} redirects more than {MAX_REDIRECTS} times")
@@ -216,7 +222,10 @@ def _redirected(address: httpx.URL, location: str) -> httpx.URL:
     A publisher may send us elsewhere on the web; a stolen or broken one must not send us to a file or to a
     machine of the house.
     """
-    target = httpx.URL(urljoin(str(address), location))
+    try:
+        target = httpx.URL(urljoin(str(address), location))
+    except (ValueError, httpx.InvalidURL) as error:
+        raise FetchFailed(f"{address.host} redirects to what is no address, which is not followed") from error
     if target.scheme not in ("http", "https") or (address.scheme == "https" and target.scheme == "http"):
         raise FetchFailed(f"{address.host} redirects to {target.scheme}:, which is not followed")
     if target.host != address.host and _is_private(target.host):
@@ -227,6 +236,24 @@ def _redirected(address: httpx.URL, location: str) -> httpx.URL:
 def _is_private(host: str) -> bool:
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except OSError:
+    except (OSError, UnicodeError):
         return False  # it cannot be reached either
-    return any(not ipaddress.ip_address(str(address).split("%", 1)[0]).is_global for address in found)
+    return not all(_is_public(str(address)) for address in found)
+
+
+def _came_from_inside(response: httpx.Response) -> bool:
+    if urllib.request.getproxies():
+        return False  # the other end is the proxy, which decides by itself
+    address = response.extensions["network_stream"].get_extra_info("server_addr")
+    return not _is_public(address[0])
+
+
+def _is_public(address: str) -> bool:
+    """Whether an address is one of the open web, also where it stands for one of the older kind."""
+    ip = ipaddress.ip_address(address.split("%", 1)[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inside = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        if ip in _TRANSLATED:
+            inside = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        ip = inside or ip
+    return ip.is_global and not ip.is_multicast

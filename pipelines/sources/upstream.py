@@ -29,6 +29,8 @@ _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 # A document of fewer rows may lose any of them; of more, losing half looks like a fault of the publisher.
 FEWEST_ROWS_TO_DROP, SMALLEST_SHARE_LEFT = 10, 0.5
+# Foreign bytes break a parser in ways that nobody lists, and a panic of a library is no ordinary exception.
+_BROKEN = (Exception, pl.exceptions.PanicException)
 
 # How long a change by a publisher is worth a warning.
 LATELY_DAYS = 31
@@ -402,8 +404,7 @@ def _frames(source: Source, document: Document, body: bytes, about: str = "") ->
         if is_web_page and not source.sends_web_pages:
             raise _not_data() from None
         raise
-    # Foreign bytes can break a parser in ways that nobody lists.
-    except (Exception, pl.exceptions.PanicException) as error:
+    except _BROKEN as error:
         raise (_not_data() if is_web_page else _unreadable(error)) from error
     tables = {table.name: table for table in source.tables}
     return {name: _kept_promises(source, tables[name], frame) for name, frame in frames.items()}
@@ -422,9 +423,9 @@ def _followed(source: Source, request: Request, body: bytes) -> list[Request]:
     """What an answer leads to. Raises `SourceFault`."""
     try:
         return list(source.follow(request, body))
-    except SourceFault:
-        raise
-    except Exception as error:
+    except _BROKEN as error:
+        if isinstance(error, SourceFault):
+            raise
         raise _unreadable(error) from error
 
 
