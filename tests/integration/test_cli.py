@@ -316,8 +316,9 @@ def test_the_pages_look_into_the_home_that_was_named(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PLIMSOLL_HOME", "home")
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
-    ui(port=3000, host="127.0.0.1")
-    assert started
+    ui()
+    ((*_, host, address, port, number),) = started
+    assert (host, address, port, number) == ("--host", "127.0.0.1", "--port", "3000")
     assert Settings.from_environment().home.resolve() == tmp_path / "home"
 
 
