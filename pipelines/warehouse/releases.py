@@ -5,6 +5,7 @@ Add here: another fact about a release as a whole.
 Keep out: how the file is built and replaced (`pipelines.warehouse.publish`), and how two releases differ.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -81,17 +82,21 @@ def _named(name: str, found: dict[str, Path]) -> Path:
     return files[0]
 
 
-def stage(settings: Settings, release: dict[str, Any], file: Path) -> None:
-    """Copies a file that is about to be published to where `keep` only has to rename it, with its bill of materials."""
+def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
+    """Copies a file that is about to be published to where `keep` only has to rename it; returns its hash.
+
+    Beside it go what `release.json` says and its bill of materials.
+    """
     from pipelines.warehouse.bill_of_materials import bill_of_materials
 
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    shutil.copyfile(file, aside / settings.warehouse_file.name)
+    digest = copy(file, aside / settings.warehouse_file.name)
     flush(aside / settings.warehouse_file.name)
-    _write(aside / BILL, bill_of_materials())
-    _write(aside / "release.json", _told(release))
+    _write_text(aside / BILL, bill_of_materials())
+    write(aside / "release.json", release)
+    return digest
 
 
 def keep(settings: Settings, release: dict[str, Any]) -> None:
@@ -100,7 +105,7 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
     `release.json` tells what the file is and the bill of materials what it was made with, a copy of it is among the
     kept releases, and no more are kept than the settings say. May be cut off at any instant and done again.
     """
-    _write(settings.warehouse_folder / "release.json", _told(release))
+    write(settings.warehouse_folder / "release.json", release)
     folder = settings.releases_folder / release["release_id"]
     if not folder.exists():
         if not _hidden(folder).exists():
@@ -108,7 +113,7 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
         _hidden(folder).rename(folder)
         flush(settings.releases_folder)
     if (bill := folder / BILL).exists():  # releases of earlier versions have none
-        _write(settings.warehouse_folder / BILL, bill.read_text(encoding="utf-8"))
+        _write_text(settings.warehouse_folder / BILL, bill.read_text(encoding="utf-8"))
     others = [file.parent for release_id, file in kept(settings).items() if release_id != release["release_id"]]
     for old in others[: max(len(others) - (settings.keep_releases - 1), 0)]:
         # Out of sight first: a folder is never half a release.
@@ -126,6 +131,16 @@ def recover(settings: Settings) -> None:
         keep(settings, release)
 
 
+def copy(source: Path, target: Path) -> str:
+    """Copies a file; returns the hash of what was copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as content, target.open("wb") as copied:
+        while block := content.read(1 << 20):
+            digest.update(block)
+            copied.write(block)
+    return digest.hexdigest()
+
+
 def flush(path: Path) -> None:
     """Waits until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -139,11 +154,12 @@ def _hidden(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}")
 
 
-def _told(release: dict[str, Any]) -> str:
-    return json.dumps(release, indent=2, default=str) + "\n"
+def write(file: Path, said: dict[str, Any]) -> None:
+    """Writes a small file whole or not at all."""
+    _write_text(file, json.dumps(said, indent=2, default=str) + "\n")
 
 
-def _write(file: Path, text: str) -> None:
+def _write_text(file: Path, text: str) -> None:
     aside = file.with_name(f".{file.name}")
     aside.write_text(text, encoding="utf-8")
     aside.replace(file)
