@@ -189,7 +189,11 @@ class TestPublished:
             for table, rows in told["rows"].items():
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(rows,)]
         kept = night.home / "warehouse" / "releases" / release_id
-        assert {path.name for path in kept.iterdir()} == {"warehouse.duckdb", "release.json"}
+        assert {path.name for path in kept.iterdir()} == {
+            "warehouse.duckdb",
+            "release.json",
+            "bill-of-materials.cdx.json",
+        }
         assert (kept / "warehouse.duckdb").read_bytes() == night.warehouse.read_bytes()
 
     def test_what_went_into_it(self, night: Night) -> None:

@@ -364,6 +364,21 @@ def test_a_publisher_may_redirect_on_the_web(server: Publisher, fetch: Fetch, la
     assert latest(landing) == [("2026-11-19", "USD", 1.15)]
 
 
+@pytest.mark.parametrize("error", [KeyError("data"), ValueError(), pl.exceptions.PanicException("a library panicked")])
+def test_an_answer_that_breaks_its_parser_is_a_fault_of_the_document(
+    error: BaseException, server: Publisher, landing: Landing
+) -> None:
+    def broken(*_: object) -> Mapping[str, pl.DataFrame]:
+        raise error
+
+    server.says(PATH, GOOD)
+    plan = Plan(dt.date(2026, 1, 1), dt.date(2026, 11, 20))
+    for source in (replace(ecb.SOURCE, read=broken), replace(ecb.SOURCE, follow=broken)):
+        upstream.fetch(source, landing, plan, mirror=server.url, environment={})
+    assert [entry.outcome for entry in landing.entries(ecb.SOURCE.name)] == ["new", "unchanged"]
+    assert checks_failed(upstream.read(replace(ecb.SOURCE, read=broken), landing)) == ["readable"]
+
+
 def test_retry_after_is_kept(server: Publisher) -> None:
     server.says("/host/a", Reply(status=429, headers={"Retry-After": "1"}), b"done")
     with stamina.set_testing(False), Client(mirror=server.url) as client:
