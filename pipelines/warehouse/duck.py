@@ -29,6 +29,7 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET autoinstall_known_extensions = false")  # nothing comes from outside unasked
         yield connection
     finally:
         connection.close()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ BARRELS = Table(
     grain="one row per barrel",
     columns=(Column("number", pl.Int64(), "number on the barrel", required=True, above=0),),
 )
-BESIDE = {"warehouse.duckdb", "release.json"}
+BESIDE = {"warehouse.duckdb", "release.json", "bill-of-materials.cdx.json"}
 
 
 def release_row(day: int) -> dict[str, Any]:
@@ -99,6 +100,22 @@ def test_a_new_file_takes_the_place_of_the_old_one(settings: Settings) -> None:
         "built_at": "2026-03-02 03:00:00+00:00",
         "rows": {"quality.releases": 1, "staging.barrels": 2},
     }
+
+
+def test_a_release_says_which_packages_made_it(settings: Settings) -> None:
+    publish_numbers(settings, 1, 1)
+    (kept,) = releases.kept(settings).values()
+    bills = [
+        (folder / releases.BILL).read_text(encoding="utf-8") for folder in (settings.warehouse_folder, kept.parent)
+    ]
+    assert bills[0] == bills[1]
+    bill = json.loads(bills[0])
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["name"] == "plimsoll"
+    packages = {component["purl"] for component in bill["components"]}
+    assert {f"pkg:pypi/{name}@{version(name)}" for name in ("duckdb", "polars", "dagster", "pandera")} <= packages
+    ((depends_on,),) = ([one["dependsOn"]] for one in bill["dependencies"] if one["ref"] == "plimsoll")
+    assert set(depends_on) == packages
 
 
 def test_a_reader_keeps_the_file_that_it_opened(settings: Settings) -> None:
