@@ -1,4 +1,4 @@
-"""Months of tables about cargoes, made again only where something that they are made from changed.
+"""Months of tables about cargoes, made again only where something that they are made from has changed.
 
 A month is made by a function that sees only what its *recipe* names: ingredients, each with a fingerprint. The recipe
 is kept in the foot of the month's file. Where it is still the same, the month is left alone; where it is not, the

@@ -1,4 +1,4 @@
-"""Months of a table are made again where their recipe changed, and left alone where it has not.
+"""Months of a table are made again where their recipe has changed, and left alone where it has not.
 
 Here: a small table of cargoes with two parts a month, made by a function that keeps a record of its calls.
 Add here: another state in which a night may find the months.
