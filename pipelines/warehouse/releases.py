@@ -124,6 +124,8 @@ def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
     for leftover in settings.warehouse_folder.glob(".warehouse-*"):
         leftover.unlink()
+    for leftover in settings.publishers_folder.glob("content/*/.*"):  # an answer that was half written
+        leftover.unlink()
     for leftover in settings.releases_folder.glob(".*"):
         shutil.rmtree(leftover)
     release = describe(settings.warehouse_file)

@@ -24,6 +24,7 @@ import pytest
 from pipelines.contracts.quality import RELEASES
 from pipelines.contracts.table import Column, Table
 from pipelines.settings import Settings
+from pipelines.sources.snapshots import Landing
 from pipelines.warehouse import duck, releases
 from pipelines.warehouse.publish import NightRunning, night_lock, publish
 from pipelines.warehouse.store import Store
@@ -229,6 +230,16 @@ def test_a_night_that_is_cut_off_at_any_step_leaves_one_whole_release(tmp_path: 
 # --- the releases that are kept ------------------------------------------------------------------------------------
 
 
+def test_an_answer_that_was_half_written_is_cleared_away(settings: Settings) -> None:
+    landing = Landing(settings.publishers_folder)
+    whole = landing.folder / "content" / (digest := landing.keep(b"whole"))[:2] / f"{digest}.gz"
+    half = whole.with_name(f".{digest}.123")
+    half.write_bytes(b"ha")
+    releases.recover(settings)
+    assert whole.exists()
+    assert not half.exists()
+
+
 def test_the_last_releases_are_kept(settings: Settings) -> None:
     settings = replace(settings, keep_releases=3)
     for day in range(1, 6):
@@ -313,6 +324,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from pipelines.settings import Settings
+from pipelines.sources.snapshots import Landing
 from pipelines.warehouse.publish import night_lock
 with night_lock(Settings(home=Path(sys.argv[1]))):
     print("held", flush=True)
