@@ -230,14 +230,20 @@ def test_a_night_that_is_cut_off_at_any_step_leaves_one_whole_release(tmp_path: 
 # --- the releases that are kept ------------------------------------------------------------------------------------
 
 
-def test_an_answer_that_was_half_written_is_cleared_away(settings: Settings) -> None:
+def test_what_was_half_written_is_cleared_away(settings: Settings) -> None:
     landing = Landing(settings.publishers_folder)
     whole = landing.folder / "content" / (digest := landing.keep(b"whole"))[:2] / f"{digest}.gz"
     half = whole.with_name(f".{digest}.123")
     half.write_bytes(b"ha")
+    settings.report_folder.mkdir(parents=True)
+    page = settings.report_folder / ".report.html.123"
+    page.write_bytes(b"<ht")
+    table = settings.store_folder / "staging" / ".barrels.parquet.writing"
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"PA")
     releases.recover(settings)
     assert whole.exists()
-    assert not half.exists()
+    assert not any(leftover.exists() for leftover in (half, page, table))
 
 
 def test_the_last_releases_are_kept(settings: Settings) -> None:
