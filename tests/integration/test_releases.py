@@ -223,7 +223,7 @@ class TestPublished:
 class TestDiff:
     @pytest.fixture(scope="class")
     def two_nights(self, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-        settings = Settings(home=tmp_path_factory.mktemp("diff"))
+        settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
         file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
         assert run_night(settings).success
         shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)

@@ -256,6 +256,19 @@ def test_a_sudden_drop_is_set_aside_until_another_version_confirms_it(landing: L
     assert checks_failed(read(landing))[-1] is None
 
 
+def test_a_settled_document_that_lost_its_rows_is_asked_for_again(
+    server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    days = [f"USD 2024-11-{day:02d} 1.05" for day in range(1, 21)]
+    keep(landing, "2025-01-30T17:00", rates(*days), "daily 2024")
+    # The year is over with this one, but it has lost most of its days.
+    keep(landing, "2025-02-02T17:00", rates(*days[:3]), "daily 2024")
+    server.says(PATH, rates(*days))
+    fetch(ecb.SOURCE, "2025-02-03", first="2024-06-01")
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2023-12-01"], ["2024-12-01"]]
+    assert len(latest(landing)) == 20
+
+
 GOOD = rates("USD 2026-11-19 1.15").encode()
 
 
