@@ -122,7 +122,13 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
 
 def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
-    for leftover in settings.warehouse_folder.glob(".warehouse-*"):
+    half_written = (
+        *settings.warehouse_folder.glob(".warehouse-*"),
+        *settings.store_folder.rglob(".*.writing"),
+        *settings.report_folder.glob(".*"),
+        *settings.publishers_folder.glob("content/*/.*"),
+    )
+    for leftover in half_written:
         leftover.unlink()
     for leftover in settings.releases_folder.glob(".*"):
         shutil.rmtree(leftover)

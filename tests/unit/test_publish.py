@@ -26,6 +26,7 @@ from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.quality import RELEASES
 from pipelines.contracts.table import Column, Table
 from pipelines.settings import Settings
+from pipelines.sources.snapshots import Landing
 from pipelines.warehouse import duck, releases
 from pipelines.warehouse.publish import NightRunning, night_lock, publish
 from pipelines.warehouse.store import Store
@@ -231,6 +232,22 @@ def test_a_night_that_is_cut_off_at_any_step_leaves_one_whole_release(tmp_path: 
 # --- the releases that are kept ------------------------------------------------------------------------------------
 
 
+def test_what_was_half_written_is_cleared_away(settings: Settings) -> None:
+    landing = Landing(settings.publishers_folder)
+    whole = landing.folder / "content" / (digest := landing.keep(b"whole"))[:2] / f"{digest}.gz"
+    half = whole.with_name(f".{digest}.123")
+    half.write_bytes(b"ha")
+    settings.report_folder.mkdir(parents=True)
+    page = settings.report_folder / ".report.html.123"
+    page.write_bytes(b"<ht")
+    table = settings.store_folder / "staging" / ".barrels.parquet.writing"
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"PA")
+    releases.recover(settings)
+    assert whole.exists()
+    assert not any(leftover.exists() for leftover in (half, page, table))
+
+
 def test_the_last_releases_are_kept(settings: Settings) -> None:
     settings = replace(settings, keep_releases=3)
     for day in range(1, 6):
@@ -315,6 +332,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from pipelines.settings import Settings
+from pipelines.sources.snapshots import Landing
 from pipelines.warehouse.publish import night_lock
 with night_lock(Settings(home=Path(sys.argv[1]))):
     print("held", flush=True)
