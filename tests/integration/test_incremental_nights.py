@@ -103,8 +103,8 @@ def test_a_changed_file_makes_its_month_again(nights: Nights) -> None:
     again = nights.again("a file changed", before="unchanged")
     assert again == {"cargoes 2026-07", "shipment_verdicts 2026-07"}
     said = lines(nights.said["a file changed"])
-    assert "cargoes: 2026-07: declared shipments has changed" in said
-    assert "shipment_verdicts: 2026-07: the cargoes has changed" in said
+    assert "cargoes: 2026-07: declared shipments changed" in said
+    assert "shipment_verdicts: 2026-07: the cargoes changed" in said
 
 
 def test_a_new_rule_makes_the_months_and_regimes_again_that_it_touches(nights: Nights) -> None:

@@ -42,7 +42,7 @@ from tests.support import shipments
 # Rows of edits of whole worlds, and single edits of rules. More by command: PLIMSOLL_EDITS=500.
 MORE = int(os.environ.get("PLIMSOLL_EDITS", "0"))
 SEEDS = range(max(2, MORE // 20))
-EDITS_IN_A_ROW = 4
+EDITS_IN_A_ROW = 3
 RULE_EDITS = max(30, MORE)
 _KNOWN = [*RULE_TABLES.values(), *REFERENCE_TABLES.values(), STAGED_ATTESTATIONS, staged_shipments(), CARGOES, VERDICTS]
 

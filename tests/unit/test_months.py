@@ -122,7 +122,7 @@ def test_a_level_that_falls_makes_its_regime_again_from_that_month_on(world: Wor
     world.levels["US"]["2026-07"] = 50
     remade = world.night()
     assert world.made == [(("2026-07", "2026-09"), ("US",))]
-    assert remade.why == ("2026-07..2026-09 US: US level has changed",)
+    assert remade.why == ("2026-07..2026-09 US: US level changed",)
     assert world.rows() == world.expected()
     assert ("C", "EU", 60) in world.rows()
     assert ("C", "US", 50) in world.rows()
