@@ -10,9 +10,10 @@ Keep out: cargoes, prices, verdicts (see `pipelines.transforms.judge`).
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import polars as pl
 
@@ -89,14 +90,108 @@ class Law:
         deciding = pl.col("effect") != "never"
         self.transitions = book.transitions.filter(deciding)
         self.exemptions = book.exemptions.filter(deciding)
-        self.voyage_days = _days(
-            book.price_caps.select("valid_from", "valid_to", "certain_from", "verified_to"),
-            self.transitions.select("valid_from", "valid_to", "loaded_before"),
-            self.exemptions.select("valid_from", "valid_to", "loaded_before"),
-        )
-        self.contract_days = _days(self.transitions.select("contract_before"))
+        self.voyage_days = self._days_of_voyages(pl.lit(True))
+        self.contract_days = self._days_of_contracts(pl.lit(True))
         rows = [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]
         self.scope_tests = list(dict.fromkeys(ScopeTest.of(row) for row in rows))
+
+    def voyage(self, longest: dt.timedelta) -> pl.Expr:
+        """The eras of a cargo's days as one number, below `voyages`.
+
+        longest: how long after its loading a cargo whose discharge is not known may have been discharged.
+        """
+        days = {
+            "loading_first_era": pl.col("loading_first"),
+            "loading_last_era": pl.col("loading_last"),
+            "discharge_first_era": pl.coalesce("discharge_first", "loading_first"),
+            "discharge_last_era": pl.coalesce("discharge_last", pl.col("loading_last") + longest),
+        }
+        contract = _place(self.contract_days, pl.col("contract_date")) + 1
+        digits = {name: _place(self.voyage_days, day) for name, day in days.items()}
+        digits["contract_era"] = pl.when(pl.col("contract_date").is_not_null()).then(contract).otherwise(0)
+        digits["is_discharge_known"] = pl.col("discharge_last").is_not_null().cast(pl.Int64)
+        number = pl.lit(0, pl.Int64)
+        for name, base in self._bases.items():
+            number = number * base + digits[name]
+        return number
+
+    @property
+    def voyages(self) -> int:
+        """How many numbers `voyage` may give."""
+        return prod(self._bases.values())
+
+    def eras(self, voyage: pl.Expr) -> dict[str, pl.Expr]:
+        """The eras that a number of `voyage` stands for."""
+        eras = {}
+        for name, base in reversed(self._bases.items()):
+            eras[name] = (voyage % base).cast(pl.Int32)
+            voyage = voyage // base
+        contract = eras["contract_era"]
+        eras["contract_era"] = pl.when(contract > 0).then(contract - 1)
+        eras["is_discharge_known"] = eras["is_discharge_known"] == 1
+        return eras
+
+    @property
+    def _bases(self) -> dict[str, int]:
+        days = ("loading_first_era", "loading_last_era", "discharge_first_era", "discharge_last_era")
+        counts = dict.fromkeys(days, len(self.voyage_days) + 1)
+        return {**counts, "contract_era": len(self.contract_days) + 2, "is_discharge_known": 2}
+
+    def as_the_regime_sees(self, situations: pl.DataFrame) -> pl.DataFrame:
+        """Situations without what makes no difference to their regime.
+
+        An era becomes the first of those that the rules of the regime do not tell apart, and a scope test counts
+        only where the regime has a rule with it. A leg that is out of scope has no days at all.
+        """
+        is_in_scope = pl.col("scope_id").is_null()
+        seen = situations.join(self._scope_bits, on="regime", how="left", maintain_order="left")
+        for name in self._bases:
+            if name.endswith("_era"):
+                stretches = self._contract_stretches if name == "contract_era" else self._voyage_stretches
+                seen = seen.join(
+                    stretches.select("regime", pl.col("era").alias(name), stretch="first_era"),
+                    on=["regime", name],
+                    how="left",
+                    maintain_order="left",
+                ).with_columns(pl.when(is_in_scope).then("stretch").alias(name)).drop("stretch")  # fmt: skip
+        return seen.with_columns(
+            pl.when(is_in_scope).then(pl.col(mask) & pl.col("scope_bits")) for mask in ("scope_mask", "open_mask")
+        ).with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known")).drop("scope_bits")
+
+    @cached_property
+    def _voyage_stretches(self) -> pl.DataFrame:
+        return self._stretches(self.voyage_days, self._days_of_voyages)
+
+    @cached_property
+    def _contract_stretches(self) -> pl.DataFrame:
+        return self._stretches(self.contract_days, self._days_of_contracts)
+
+    def _stretches(self, days: list[dt.date], days_of: Callable[[pl.Expr], list[dt.date]]) -> pl.DataFrame:
+        """regime, era, first_era: the first of the eras that the rules of the regime do not tell apart from it."""
+        rows = []
+        for regime in self.book.regime_codes:
+            turns = [0, *(bisect_right(days, day) for day in days_of(pl.col("regime") == regime))]
+            rows += [(regime, era, turns[bisect_right(turns, era) - 1]) for era in range(len(days) + 1)]
+        schema = {"regime": pl.String(), "era": pl.Int32(), "first_era": pl.Int32()}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _days_of_voyages(self, chosen: pl.Expr) -> list[dt.date]:
+        return _days(
+            self.book.price_caps.filter(chosen).select("valid_from", "valid_to", "certain_from", "verified_to"),
+            self.transitions.filter(chosen).select("valid_from", "valid_to", "loaded_before"),
+            self.exemptions.filter(chosen).select("valid_from", "valid_to", "loaded_before"),
+        )
+
+    def _days_of_contracts(self, chosen: pl.Expr) -> list[dt.date]:
+        return _days(self.transitions.filter(chosen).select("contract_before"))
+
+    @cached_property
+    def _scope_bits(self) -> pl.DataFrame:
+        """regime, scope_bits: the scope tests of its rules."""
+        bits = dict.fromkeys(self.book.regime_codes, 0)
+        for row in [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]:
+            bits[row["regime"]] |= self._bit(row)
+        return pl.DataFrame(list(bits.items()), schema={"regime": pl.String(), "scope_bits": pl.Int64()}, orient="row")
 
     @property
     def last_era(self) -> int:
@@ -329,6 +424,11 @@ def _in_force(row: Row, day: dt.date) -> bool:
 
 def _days(*frames: pl.DataFrame) -> list[dt.date]:
     return sorted({day for frame in frames for column in frame.columns for day in frame[column].drop_nulls()})
+
+
+def _place(days: list[dt.date], day: pl.Expr) -> pl.Expr:
+    """How many of the days are not after a day."""
+    return pl.lit(pl.Series(days, dtype=pl.Date())).search_sorted(day, side="right").cast(pl.Int64)
 
 
 def _text(value: object) -> str | None:
