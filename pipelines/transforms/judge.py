@@ -83,7 +83,7 @@ def _seen(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None) -> tup
         .with_columns(scope_id=scope_rule(law.book), **law.scope_masks())
         .join(law.book.regimes.lazy().select("regime"), how="cross")
         .join(class_options(oils.lazy().select("hs_code"), law.book), on=["regime", "hs_code"], how="left")
-        .select(oil_regime=pl.col("oil") * len(codes) + number_of_regime, kind=pl.struct(KIND).rank("dense"), *KIND)
+        .select(*KIND, oil_regime=pl.col("oil") * len(codes) + number_of_regime, kind=pl.struct(KIND).rank("dense"))
         .collect()
     )
     legs = (

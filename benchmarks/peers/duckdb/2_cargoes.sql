@@ -13,14 +13,14 @@ FROM (SELECT grade, unnest([grade] || coalesce(string_split(aliases, ';'), [])) 
       FROM read_csv('$data/reference/grades.csv'));
 
 CREATE TEMP TABLE oils AS
-WITH kinds AS (
+WITH differences AS (
     SELECT row_number() OVER () AS oil, *
     FROM (SELECT DISTINCT hs_code, grade, origin_country, origin_project, destination_country, transport_mode
           FROM read_parquet('$shipments'))
 ), named AS (
-    SELECT kinds.*, coalesce(s.grade_key, bare) AS grade_key, starts_with(hs_code, '2709') AS is_crude,
+    SELECT d.*, coalesce(s.grade_key, bare) AS grade_key, starts_with(hs_code, '2709') AS is_crude,
            nullif(lower(regexp_replace(origin_project, '[^0-9A-Za-z]', '', 'g')), '') AS project_key
-    FROM (SELECT *, nullif(lower(regexp_replace(grade, '[^0-9A-Za-z]', '', 'g')), '') AS bare FROM kinds) AS kinds
+    FROM (SELECT *, nullif(lower(regexp_replace(grade, '[^0-9A-Za-z]', '', 'g')), '') AS bare FROM differences) AS d
     LEFT JOIN spellings s ON s.spelling = bare
 ), by_code AS (
     SELECT unnest(string_split(hs_prefixes, ';')) AS code, low, factor, high
@@ -92,20 +92,18 @@ FROM (
       ON t.destination_country IS NULL OR oils.destination_country = t.destination_country
 ) GROUP BY ALL;
 
-CREATE TEMP TABLE kinds AS
-SELECT row_number() OVER () AS kind, *
-FROM (SELECT DISTINCT r.regime, is_out, CASE WHEN NOT is_out THEN classes END AS classes,
-             CASE WHEN NOT is_out THEN rules END AS rules
-      FROM oils CROSS JOIN read_csv('$data/rules/regimes.csv') r
-      LEFT JOIN classes c ON c.hs_code = oils.hs_code AND c.regime = r.regime
-      LEFT JOIN reached e ON e.oil = oils.oil AND e.regime = r.regime);
-
 CREATE TEMP TABLE oil_kinds AS
-SELECT oils.oil, k.regime, kind
-FROM oils JOIN kinds k ON k.is_out = oils.is_out
-LEFT JOIN classes c ON c.hs_code = oils.hs_code AND c.regime = k.regime AND NOT oils.is_out
-LEFT JOIN reached e ON e.oil = oils.oil AND e.regime = k.regime AND NOT oils.is_out
-WHERE k.classes IS NOT DISTINCT FROM c.classes AND k.rules IS NOT DISTINCT FROM e.rules;
+SELECT dense_rank() OVER (ORDER BY regime, is_out, classes, rules) AS kind, *
+FROM (
+    SELECT o.oil, r.regime, is_out, CASE WHEN NOT is_out THEN classes END AS classes,
+           CASE WHEN NOT is_out THEN rules END AS rules
+    FROM oils o CROSS JOIN read_csv('$data/rules/regimes.csv') r
+    LEFT JOIN classes c ON c.hs_code = o.hs_code AND c.regime = r.regime
+    LEFT JOIN reached e ON e.oil = o.oil AND e.regime = r.regime
+);
+
+CREATE TEMP TABLE kinds AS
+SELECT DISTINCT kind, regime, is_out, classes, rules FROM oil_kinds;
 
 -- Which regimes a cargo meets: declared, inferred from the voyage and its providers, or assumed.
 CREATE TEMP TABLE legs AS
