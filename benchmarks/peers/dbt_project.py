@@ -7,8 +7,6 @@ Keep out: other SQL than that of `duckdb/`: dbt is given the best there is.
 
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.peers.duckdb_sql import DATA, SQL
@@ -92,9 +90,10 @@ def write(folder: Path, shipments: Path, verdicts: Path) -> None:
 
 def judge(folder: Path, shipments: Path, verdicts: Path) -> None:
     """`dbt build`: tables built, tests run. Raises with dbt's words where a model or a test fails."""
+    from dbt.cli.main import dbtRunner
+
     write(folder, shipments, verdicts)
-    command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
-    options = ["--project-dir", str(folder), "--profiles-dir", str(folder)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=folder, check=False)
-    if done.returncode:
-        raise RuntimeError(f"dbt build failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
+    options = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--log-path", str(folder / "logs")]
+    done = dbtRunner().invoke(["--quiet", "build", *options])
+    if not done.success:
+        raise RuntimeError(f"dbt build failed; {folder / 'logs'} says why. {done.exception or ''}")

@@ -62,7 +62,9 @@ def _priced(shipments: pd.DataFrame, given: dict[str, pd.DataFrame]) -> pd.DataF
     s = s.merge(terms, on="incoterm")
     s = s.merge(given["rates"].rename(columns={"day": "loading_date"}), on=["currency", "loading_date"], how="left")
     s = s.merge(
-        given["freights"].rename(columns={"day": "loading_date"}), on=["destination_country", "loading_date"], how="left"
+        given["freights"].rename(columns={"day": "loading_date"}),
+        on=["destination_country", "loading_date"],
+        how="left",
     )
     low = s["bbl_per_unit"].fillna(s["t_per_unit"] * s["low_bbl_per_t"])
     middle = s["bbl_per_unit"].fillna(s["t_per_unit"] * s["bbl_per_t"])
@@ -88,9 +90,7 @@ def _priced(shipments: pd.DataFrame, given: dict[str, pd.DataFrame]) -> pd.DataF
     s["price_basis"] = pd.Series(basis, index=s.index, dtype="str").replace("", None)
     prices = ["price_usd_per_bbl", "price_low_usd_per_bbl", "price_high_usd_per_bbl", "price_basis", "tolerance"]
     days = ["contract_date", "loading_date", "discharge_date"]
-    return s[
-        ["shipment_id", "oil", "nexus", "destination_country", *PROVIDERS, *days, "quantity_bbl", *prices]
-    ]
+    return s[["shipment_id", "oil", "nexus", "destination_country", *PROVIDERS, *days, "quantity_bbl", *prices]]
 
 
 def _judged(s: pd.DataFrame, given: dict[str, pd.DataFrame]) -> pd.DataFrame:

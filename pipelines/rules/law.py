@@ -154,9 +154,13 @@ class Law:
                     how="left",
                     maintain_order="left",
                 ).with_columns(pl.when(is_in_scope).then("stretch").alias(name)).drop("stretch")  # fmt: skip
-        return seen.with_columns(
-            pl.when(is_in_scope).then(pl.col(mask) & pl.col("scope_bits")) for mask in ("scope_mask", "open_mask")
-        ).with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known")).drop("scope_bits")
+        return (
+            seen.with_columns(
+                pl.when(is_in_scope).then(pl.col(mask) & pl.col("scope_bits")) for mask in ("scope_mask", "open_mask")
+            )
+            .with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known"))
+            .drop("scope_bits")
+        )
 
     @cached_property
     def _voyage_stretches(self) -> pl.DataFrame:
