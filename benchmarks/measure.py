@@ -115,7 +115,7 @@ def judge_without_writing(shipments: Path, folder: Path) -> Work:
 
 
 def judge_situations(shipments: Path, folder: Path) -> Work:
-    """What `judge` does before it returns its plan: the looks at the cargoes, and the reading of the law."""
+    """What `judge` does before it returns its plan: the look at the cargoes, and the reading of the law."""
     import polars as pl
 
     from pipelines.rules.rulebook import Rulebook

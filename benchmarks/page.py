@@ -25,7 +25,7 @@ NAMES = {
     "pandas_merges": "pandas, given the law's small tables",
     "price": "Plimsoll: shipments to priced cargoes",
     "judge_without_writing": "Plimsoll: priced cargoes to verdicts, not written",
-    "judge_situations": "of it: the looks ahead, and the reading of the law",
+    "judge_situations": "of it: the look ahead, and the reading of the law",
     "intake": "CSV read and checked against the contract",
     "intake_reading": "of it: CSV read into rows of text",
     "assess": "`plimsoll assess`, CSV to Parquet",
@@ -112,9 +112,9 @@ def write(outcome: Outcome, docs: Path) -> None:
         "",
         "![Seconds for a million shipments by size and tool](images/benchmarks.svg)",
         "",
-        "The same counts by regime, verdict, class, cap, transition and exemption, and the same sums of prices, margins, "
-        "barrels",
-        "and money, came from: " + "; ".join(outcome["agreed"]) + ".",
+        "The same counts by regime, verdict, class, cap, transition and exemption, and the same sums of prices, "
+        "margins,",
+        "barrels and money, came from: " + "; ".join(outcome["agreed"]) + ".",
         "",
         *_profile(outcome),
     ]
@@ -136,7 +136,7 @@ def _profile(outcome: Outcome) -> Iterator[str]:
     yield ""
     yield "| part | seconds |"
     yield "|---|---:|"
-    yield f"| two looks ahead (what the law sees, and the situations) and the reading of the law for them | {ahead:.1f} |"
+    yield f"| the look ahead for what the law sees, and the reading of the law for it | {ahead:.1f} |"
     yield f"| legs, joins with the decisions, comparison with the price, texts | {unwritten - ahead:.1f} |"
     yield f"| writing | {whole - unwritten:.1f} |"
     yield ""

@@ -138,29 +138,19 @@ class Law:
         return {**counts, "contract_era": len(self.contract_days) + 2, "is_discharge_known": 2}
 
     def as_the_regime_sees(self, situations: pl.DataFrame) -> pl.DataFrame:
-        """Situations without what makes no difference to their regime.
+        """Situations with their days as far as they make a difference to their regime.
 
-        An era becomes the first of those that the rules of the regime do not tell apart, and a scope test counts
-        only where the regime has a rule with it. A leg that is out of scope has no days at all.
+        An era becomes the first of those that the rules of the regime do not tell apart. Out of scope, no day makes
+        a difference.
         """
         is_in_scope = pl.col("scope_id").is_null()
-        seen = situations.join(self._scope_bits, on="regime", how="left", maintain_order="left")
-        for name in self._bases:
-            if name.endswith("_era"):
-                stretches = self._contract_stretches if name == "contract_era" else self._voyage_stretches
-                seen = seen.join(
-                    stretches.select("regime", pl.col("era").alias(name), stretch="first_era"),
-                    on=["regime", name],
-                    how="left",
-                    maintain_order="left",
-                ).with_columns(pl.when(is_in_scope).then("stretch").alias(name)).drop("stretch")  # fmt: skip
-        return (
-            seen.with_columns(
-                pl.when(is_in_scope).then(pl.col(mask) & pl.col("scope_bits")) for mask in ("scope_mask", "open_mask")
-            )
-            .with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known"))
-            .drop("scope_bits")
-        )
+        seen = situations
+        for name in (name for name in self._bases if name.endswith("_era")):
+            stretches = self._contract_stretches if name == "contract_era" else self._voyage_stretches
+            named = stretches.rename({"era": name})
+            seen = seen.join(named, on=["regime", name], how="left", maintain_order="left")
+            seen = seen.with_columns(pl.when(is_in_scope).then("first_era").alias(name)).drop("first_era")
+        return seen.with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known"))
 
     @cached_property
     def _voyage_stretches(self) -> pl.DataFrame:
@@ -190,8 +180,8 @@ class Law:
         return _days(self.transitions.filter(chosen).select("contract_before"))
 
     @cached_property
-    def _scope_bits(self) -> pl.DataFrame:
-        """regime, scope_bits: the scope tests of its rules."""
+    def regimes(self) -> pl.DataFrame:
+        """regime, scope_bits: the scope tests of its rules, which alone tell its cargoes apart."""
         bits = dict.fromkeys(self.book.regime_codes, 0)
         for row in [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]:
             bits[row["regime"]] |= self._bit(row)

@@ -10,11 +10,12 @@ Keep out: which regimes a cargo meets (nexus), how rules are read (readings), ho
 """
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 
 import polars as pl
 
-from pipelines.contracts.cargoes import VERDICT_VALUES, VERDICTS
+from pipelines.contracts.cargoes import PRICE_NOTES, VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
@@ -40,69 +41,83 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 
     cargoes: the frame of `pipelines.contracts.cargoes`.
     regimes: judge these only; None judges every regime in the nexus.
-    Result: the columns of `VERDICTS`, in no particular order; lazy. Called, it looks through the cargoes twice, for
-    what the law sees of them and for their situations.
+    Result: the columns of `VERDICTS`, in no particular order; lazy. Called, it looks through the cargoes once for what
+    the law sees of them.
     """
     law = Law(book)
-    legs, kinds = _seen(cargoes, law, regimes)
-    voyages = legs.select("kind_voyage").unique().collect(engine="streaming").lazy()
+    legs, situations = _seen(cargoes.with_columns(notes=_notes_number()), law, regimes)
     # Situations are few, so the law is read for them here and now; the cargoes stay lazy.
-    situations = law.as_the_regime_sees(_spelt_out(voyages, kinds, law).collect())
-    decisions = decide(situations.lazy().select(SITUATION).unique(), law).collect()
-    decided = situations.join(decisions, on=SITUATION, how="left", nulls_equal=True).select("kind_voyage", *DECISION)
+    told_apart = law.as_the_regime_sees(situations)
+    decisions = decide(told_apart.lazy().select(SITUATION).unique(), law).collect()
+    decided = told_apart.join(decisions, on=SITUATION, how="left", nulls_equal=True).select("kind_voyage", *DECISION)
     judged = _compared(legs.join(decided.lazy(), on="kind_voyage", how="left"))
-    told = judged.join(_told_by_outcome(decisions).lazy(), on="outcome", how="left")
-    return _with_amounts(told).select(VERDICTS.polars_schema().names())
+    outcomes = _told_by_outcome(decisions)
+    told = judged.join(outcomes.lazy(), on="outcome", how="left")
+    return _with_codes(_with_amounts(told), outcomes).select(VERDICTS.polars_schema().names())
 
 
 def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
     """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
-    legs, kinds = _seen(cargoes, law, regimes)
-    return _spelt_out(legs, kinds, law)
+    legs, situations = _seen(cargoes, law, regimes)
+    classes = class_options(cargoes.select("hs_code"), law.book)
+    return legs.join(situations.lazy().drop("class_key", "class_rank"), on="kind_voyage", how="left").join(
+        classes, on=["regime", "hs_code"], how="left"
+    )
 
 
 def _seen(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None) -> tuple[pl.LazyFrame, pl.DataFrame]:
-    """The rows of `legs_of` with `level_date` and `kind_voyage` instead of the regime, and what the kinds are.
+    """The rows of `legs_of` with `level_date` and `kind_voyage` instead of the regime, and every situation of those.
 
-    A kind is what the law sees of a leg beside its days; `kind_voyage` is its number together with the eras of those
-    days. Numbers are joined on instead of texts, because there are many legs.
+    A kind is what the law sees of a leg beside its days, a voyage the eras of its days; `kind_voyage` is the number of
+    both. Legs are many, so they are joined by numbers instead of texts; kinds and voyages are few, so each kind is
+    taken on each voyage, whether a cargo has made it or not. Situations: kind_voyage and `SITUATION`; a leg that is out
+    of scope has no class.
     """
     # What the law sees of the oil itself differs between few cargoes, so it is looked up once for each difference.
     oil = [
         *("evidence_kind", "hs_code", "origin_country", "transport_mode"),
         *("grade_key", "project_key", "destination_country"),
     ]
-    distinct = [cargoes.select(oil).unique(), regimes_met(cargoes, law.book, regimes)]
-    oils, met = pl.collect_all(distinct, engine="streaming")
-    oils = oils.with_row_index("oil")
+    voyage = law.voyage(LONGEST_VOYAGE).alias("voyage")
+    differences = [
+        cargoes.select(oil).unique().with_row_index("oil"),
+        regimes_met(cargoes, law.book, regimes),
+        cargoes.select(voyage).unique(),
+    ]
+    oils, met, voyages = pl.collect_all(differences, engine="streaming")
     codes = law.book.regime_codes
-    number_of_regime = pl.col("regime").replace_strict(codes, range(len(codes)), return_dtype=pl.UInt32())
-    met = met.with_columns(regime_number=number_of_regime).drop("regime")
-    seen = (
+    number = pl.col("regime").replace_strict(codes, range(len(codes)), return_dtype=pl.UInt32())
+    of_oils = (
         oils.lazy()
         .with_columns(scope_id=scope_rule(law.book), **law.scope_masks())
-        .join(law.book.regimes.lazy().select("regime"), how="cross")
+        .join(law.regimes.lazy(), how="cross")
         .join(class_options(oils.lazy().select("hs_code"), law.book), on=["regime", "hs_code"], how="left")
-        .select(*KIND, oil_regime=pl.col("oil") * len(codes) + number_of_regime, kind=pl.struct(KIND).rank("dense"))
+        .with_columns(
+            pl.when(pl.col("scope_id").is_null()).then(column) for column in ("class_key", "class_rank")
+        )
+        .with_columns(pl.col(mask) & pl.col("scope_bits") for mask in ("scope_mask", "open_mask"))
+        .select(*KIND, oil_regime=pl.col("oil") * len(codes) + number, kind=pl.struct(KIND).rank("dense"))
         .collect()
-    )
+    )  # fmt: skip
+    kind_voyage = pl.col("kind").cast(pl.Int64) * law.voyages + pl.col("voyage")
     legs = (
         cargoes.join(oils.lazy(), on=oil, how="left", nulls_equal=True)
-        .with_columns(voyage=law.voyage(LONGEST_VOYAGE), level_date=pl.coalesce("discharge_last", "loading_last"))
-        .join(met.lazy(), on=ties(law.book), how="inner", nulls_equal=True)
+        .with_columns(voyage, level_date=pl.coalesce("discharge_last", "loading_last"))
+        .join(
+            met.lazy().with_columns(regime_number=number).drop("regime"),
+            on=ties(law.book),
+            how="inner",
+            nulls_equal=True,
+        )
         .with_columns(oil_regime=pl.col("oil") * len(codes) + pl.col("regime_number"))
-        .join(seen.lazy().select("oil_regime", "kind"), on="oil_regime", how="left")
-        .with_columns(kind_voyage=pl.col("kind").cast(pl.Int64) * law.voyages + pl.col("voyage"))
+        .join(of_oils.lazy().select("oil_regime", "kind"), on="oil_regime", how="left")
+        .with_columns(kind_voyage=kind_voyage)
     )
-    return legs, seen.select("kind", *KIND).unique()
-
-
-def _spelt_out(legs: pl.LazyFrame, kinds: pl.DataFrame, law: Law) -> pl.LazyFrame:
-    """Adds the columns of `SITUATION` to rows with `kind_voyage`."""
-    numbered = legs.with_columns(
-        kind=(pl.col("kind_voyage") // law.voyages).cast(pl.UInt32), **law.eras(pl.col("kind_voyage") % law.voyages)
-    )
-    return numbered.join(kinds.lazy(), on="kind", how="left")
+    kinds = of_oils.select("kind", *KIND).unique()
+    situations = kinds.join(voyages, how="cross").select(
+        *KIND, kind_voyage=kind_voyage, **law.eras(pl.col("voyage"))
+    )  # fmt: skip
+    return legs, situations
 
 
 def scope_rule(book: Rulebook) -> pl.Expr:
@@ -209,6 +224,7 @@ def _told_by_outcome(decisions: pl.DataFrame) -> pl.DataFrame:
         .join(situation, on="situation", how="left")
         .with_columns(
             verdict=pl.col("outcome").replace(STRADDLING, "indeterminate"),
+            codes_number=pl.col("codes").list.join(";").rank("dense"),
             outcome=pl.col("situation").cast(pl.Int64) * len(OUTCOMES) + place,
         )
         .drop("situation")
@@ -217,14 +233,38 @@ def _told_by_outcome(decisions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_amounts(told: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds margin and money above the cap, and the codes that belong to the price."""
+    """Adds margin and money above the cap."""
     margin = pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl")
     return told.with_columns(
         # At the cap the margin is nothing, not the rounding of a division (J-13).
         margin_usd_per_bbl=pl.when(margin.abs() <= pl.col("price_tolerance_usd_per_bbl")).then(0.0).otherwise(margin),
         excess_value_usd=_excess_value_usd(),
-        reason_codes=pl.concat_list("codes", "price_notes"),
     )
+
+
+# Every choice of notes, by the number of the choice.
+_NOTES = [
+    list(itertools.compress(PRICE_NOTES, choice)) for choice in itertools.product((0, 1), repeat=len(PRICE_NOTES))
+]
+
+
+def _notes_number() -> pl.Expr:
+    texts = [";".join(notes) for notes in _NOTES]
+    return pl.col("price_notes").list.join(";").replace_strict(texts, range(len(texts)), return_dtype=pl.UInt32())
+
+
+def _with_codes(told: pl.LazyFrame, outcomes: pl.DataFrame) -> pl.LazyFrame:
+    """Adds the codes of the outcome and of the price. Lists are slow to put together: the few there are are joined."""
+    notes = pl.LazyFrame({"notes": range(len(_NOTES)), "of_price": _NOTES}, schema_overrides={"notes": pl.UInt32()})
+    number = pl.col("codes_number") * len(_NOTES) + pl.col("notes")
+    listed = (
+        outcomes.lazy()
+        .select("codes_number", "codes")
+        .unique("codes_number")
+        .join(notes, how="cross")
+        .select(all_codes=number, reason_codes=pl.concat_list("codes", "of_price"))
+    )
+    return told.with_columns(all_codes=number).join(listed, on="all_codes", how="left")
 
 
 def _excess_value_usd() -> pl.Expr:

@@ -47,12 +47,11 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
     # Cargoes are many and wide, and a join copies all that they carry: what follows from these columns alone is found
-    # once for each difference in them and joined in one piece.
+    # once for each difference in them, here and now, and joined in one piece.
     description = ["hs_code", "grade", "origin_project", "quantity_unit", "incoterm", "destination_country"]
-    described = _with_terms(
-        _with_factors(with_names(cargoes.select(description).unique(), reference.grades), reference), reference
-    )
-    found = cargoes.join(described, on=description, how="left", nulls_equal=True)
+    differences = with_names(cargoes.select(description).unique(), reference.grades)
+    described = _with_terms(_with_factors(differences, reference), reference).collect(engine="streaming")
+    found = cargoes.join(described.lazy(), on=description, how="left", nulls_equal=True)
     return _with_price(_with_costs(_with_rate(found, reference), reference)).select(CARGOES.polars_schema().names())
 
 
