@@ -6,8 +6,11 @@ Keep out: logic. Heavy imports stand inside the commands that need them: `--help
 """
 
 import datetime as dt
+import errno
 import gc
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +67,9 @@ def nightly(
     force: Annotated[
         bool, typer.Option("--force", help="Publish even if the release differs implausibly from the one before it.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Make everything again, also what has not changed since the night before.")
+    ] = False,
 ) -> None:
     """Build and publish the warehouse: the whole graph in one process.
 
@@ -81,7 +87,7 @@ def nightly(
     from pipelines.supervision import supervised
 
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
-    code = supervised(lambda: _run_night(settings, force), "The night", _told_to_all, codes)
+    code = supervised(lambda: _run_night(settings, force, full), "The night", _told_to_all, codes)
     if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
     from rich.console import Console
@@ -97,12 +103,12 @@ def nightly(
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
 
 
-def _run_night(settings: "Settings", is_forced: bool) -> int:
+def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     """Runs the job in this process; returns the exit code, with the reason told whatever may go wrong."""
     # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
     gc.set_threshold(200_000)
     try:
-        return _locked_night(settings, is_forced)
+        return _locked_night(settings, is_forced, is_full)
     except KeyboardInterrupt:
         return _told("The night was stopped, nothing was published.")
     except OSError as error:
@@ -116,7 +122,7 @@ def _run_night(settings: "Settings", is_forced: bool) -> int:
         )
 
 
-def _locked_night(settings: "Settings", is_forced: bool) -> int:
+def _locked_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines.contracts.files import DataFileError
     from pipelines.rules import RuleError
     from pipelines.warehouse.publish import NightRunning, night_lock
@@ -125,7 +131,7 @@ def _locked_night(settings: "Settings", is_forced: bool) -> int:
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
-            code = _materialise_all(is_forced)
+            code = _materialise_all(is_forced, is_full)
     except NightRunning as error:
         return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
@@ -138,7 +144,7 @@ def _locked_night(settings: "Settings", is_forced: bool) -> int:
     return code
 
 
-def _materialise_all(is_forced: bool) -> int:
+def _materialise_all(is_forced: bool, is_full: bool) -> int:
     import dagster as dg
 
     from pipelines.dagster_history import kept_open
@@ -146,7 +152,7 @@ def _materialise_all(is_forced: bool) -> int:
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
         job = defs.resolve_job_def(NIGHTLY)
-        result = job.execute_in_process(run_config(is_forced), instance=instance, raise_on_error=False)
+        result = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
     if result.success:
         return 0
     return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED
@@ -347,7 +353,7 @@ def diff(
 
 @app.command(epilog="Example: plimsoll ui --port 3000")
 def ui(
-    port: Annotated[int, typer.Option("--port", help="Port of the pages.")] = 3000,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the pages.")] = 3000,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; others can reach it if not local.")
     ] = "127.0.0.1",
@@ -356,14 +362,32 @@ def ui(
     from pipelines.settings import REPOSITORY
 
     settings = _settings()
+    _check_free(host, port)
     _prepare_dagster_home(settings.dagster_home)
-    print(f"Dagster's pages: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
+    print(f"Dagster's pages, in some seconds: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
     dagster = Path(sys.executable).with_name("dagster")
     workspace = REPOSITORY / "workspace.yaml"
     os.environ["PLIMSOLL_HOME"] = str(settings.home)
+    # It tells everyone who starts it that another command, for scaffolded projects, has come beside it.
+    others = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [others, "ignore:Function `dev_command` is superseded"]))
+    # A script that starts this with & has it ignore Ctrl-C, and Dagster would then ignore every request to stop.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # From Dagster's own folder: a settings file in the working directory would be taken for its own.
     os.chdir(settings.dagster_home)
-    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])
+    address = ["--host", host, "--port", str(port)]
+    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), *address, "--log-level", "warning"])
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        _fail(f"{host}:{port}: the pages cannot be served there ({reason}); name another --port or --host.", BAD_USAGE)
 
 
 def _settings(tell: Callable[[str], int] | None = None) -> "Settings":

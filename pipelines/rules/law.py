@@ -10,7 +10,7 @@ Keep out: cargoes, prices, verdicts (see `pipelines.transforms.judge`).
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -90,10 +90,36 @@ class Law:
         deciding = pl.col("effect") != "never"
         self.transitions = book.transitions.filter(deciding)
         self.exemptions = book.exemptions.filter(deciding)
-        self.voyage_days = self._days_of_voyages(pl.lit(True))
-        self.contract_days = self._days_of_contracts(pl.lit(True))
+        self.voyage_days = self._voyage_days(pl.lit(True))
+        self.contract_days = _days(self.transitions.select("contract_before"))
         rows = [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]
         self.scope_tests = list(dict.fromkeys(ScopeTest.of(row) for row in rows))
+
+    def _voyage_days(self, where: pl.Expr) -> list[dt.date]:
+        return _days(
+            self.book.price_caps.filter(where).select("valid_from", "valid_to", "certain_from", "verified_to"),
+            self.transitions.filter(where).select("valid_from", "valid_to", "loaded_before"),
+            self.exemptions.filter(where).select("valid_from", "valid_to", "loaded_before"),
+        )
+
+    def days_of(self, regime: str) -> list[dt.date]:
+        """The days on which a rule of a regime begins or ends."""
+        return self._days_by_regime[regime]
+
+    @cached_property
+    def _days_by_regime(self) -> dict[str, list[dt.date]]:
+        return {regime: self._voyage_days(pl.col("regime") == regime) for regime in self.book.regime_codes}
+
+    @cached_property
+    def own_eras(self) -> pl.DataFrame:
+        """The era of each regime alone, by era: days on which only rules of others begin or end are none of its."""
+        rows = [
+            {"regime": regime, "era": era, "own_era": bisect_right(days, first) if first is not None else 0}
+            for regime, days in self._days_by_regime.items()
+            for era in range(self.last_era + 1)
+            for first in [self.first_day(era)]
+        ]
+        return pl.DataFrame(rows, schema={"regime": pl.String(), "era": pl.Int32(), "own_era": pl.Int32()})
 
     def voyage(self, longest: dt.timedelta) -> pl.Expr:
         """The eras of a cargo's days as one number, below `voyages`.
@@ -154,30 +180,15 @@ class Law:
 
     @cached_property
     def _voyage_stretches(self) -> pl.DataFrame:
-        return self._stretches(self.voyage_days, self._days_of_voyages)
+        return _stretches(self.voyage_days, self._days_by_regime)
 
     @cached_property
     def _contract_stretches(self) -> pl.DataFrame:
-        return self._stretches(self.contract_days, self._days_of_contracts)
-
-    def _stretches(self, days: list[dt.date], days_of: Callable[[pl.Expr], list[dt.date]]) -> pl.DataFrame:
-        """regime, era, first_era: the first of the eras that the rules of the regime do not tell apart from it."""
-        rows = []
-        for regime in self.book.regime_codes:
-            turns = [0, *(bisect_right(days, day) for day in days_of(pl.col("regime") == regime))]
-            rows += [(regime, era, turns[bisect_right(turns, era) - 1]) for era in range(len(days) + 1)]
-        schema = {"regime": pl.String(), "era": pl.Int32(), "first_era": pl.Int32()}
-        return pl.DataFrame(rows, schema=schema, orient="row")
-
-    def _days_of_voyages(self, chosen: pl.Expr) -> list[dt.date]:
-        return _days(
-            self.book.price_caps.filter(chosen).select("valid_from", "valid_to", "certain_from", "verified_to"),
-            self.transitions.filter(chosen).select("valid_from", "valid_to", "loaded_before"),
-            self.exemptions.filter(chosen).select("valid_from", "valid_to", "loaded_before"),
-        )
-
-    def _days_of_contracts(self, chosen: pl.Expr) -> list[dt.date]:
-        return _days(self.transitions.filter(chosen).select("contract_before"))
+        days = {
+            regime: _days(self.transitions.filter(pl.col("regime") == regime).select("contract_before"))
+            for regime in self.book.regime_codes
+        }
+        return _stretches(self.contract_days, days)
 
     @cached_property
     def regimes(self) -> pl.DataFrame:
@@ -418,6 +429,16 @@ def _in_force(row: Row, day: dt.date) -> bool:
 
 def _days(*frames: pl.DataFrame) -> list[dt.date]:
     return sorted({day for frame in frames for column in frame.columns for day in frame[column].drop_nulls()})
+
+
+def _stretches(days: list[dt.date], days_by_regime: dict[str, list[dt.date]]) -> pl.DataFrame:
+    """regime, era, first_era: the first of the eras of `days` that the days of the regime do not part from it."""
+    rows = []
+    for regime, own_days in days_by_regime.items():
+        turns = [0, *(bisect_right(days, day) for day in own_days)]
+        rows += [(regime, era, turns[bisect_right(turns, era) - 1]) for era in range(len(days) + 1)]
+    schema = {"regime": pl.String(), "era": pl.Int32(), "first_era": pl.Int32()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _place(days: list[dt.date], day: pl.Expr) -> pl.Expr:

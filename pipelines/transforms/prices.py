@@ -7,6 +7,7 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 
 import datetime as dt
 import itertools
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -206,8 +207,8 @@ def monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
 def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     """Adds what the incoterm contains, and the route by which freight is looked up, empty where none has points."""
     terms = reference.incoterms.lazy().drop("note")
-    routes = _freight(reference)["destination_country"].drop_nulls().unique()
-    is_route = pl.col("destination_country").is_in(routes.implode()).fill_null(False)
+    routes = [route for route in highest_freights(reference.freight_points).by_route if route]
+    is_route = pl.col("destination_country").is_in(routes).fill_null(False)
     return cargoes.join(terms, on="incoterm", how="left").with_columns(
         freight_route=pl.when(is_route).then("destination_country").otherwise(pl.lit(""))
     )
@@ -215,21 +216,17 @@ def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
 
 def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
-    freight = _freight(reference)
-    points = reference.freight_points.filter(pl.col("component") == "insurance")
-    insurance = points.select(pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl").max()).item()
+    tops = highest_freights(reference.freight_points)
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
     # Away from the days of all points: the most of the route, or of any.
     at_other_times = pl.col("freight_route").replace_strict(
-        dict(freight.drop_nulls().group_by("destination_country").agg(pl.col("top").max()).iter_rows()),
-        default=freight["top"].max(),
-        return_dtype=pl.Float64,
+        {route: top for route, top in tops.by_route.items() if route}, default=tops.of_all, return_dtype=pl.Float64
     )
     return (
         cargoes.with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
-        .join(_freight_by_day(freight).lazy(), on=["freight_route", "freight_day"], how="left")
+        .join(_freight_of_routes(reference).lazy(), on=["freight_route", "freight_day"], how="left")
         .with_columns(
             itemised_costs=sum(costs[1:], costs[0]),
             has_itemised_costs=pl.any_horizontal(
@@ -239,30 +236,50 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
             estimated_costs_high_usd_per_bbl=pl.when(needs_freight)
             .then(pl.coalesce("top", at_other_times))
             .otherwise(0.0)
-            + pl.when(needs_insurance).then(pl.lit(insurance, pl.Float64)).otherwise(0.0),
+            + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
         )
     )
 
 
-def _freight(reference: PriceReference) -> pl.DataFrame:
-    points = reference.freight_points.filter(pl.col("component") == "freight")
-    return points.select(
-        "destination_country", "first_date", "last_date", top=pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl")
+def _freight_of_routes(reference: PriceReference) -> pl.DataFrame:
+    """freight_route (empty: any), freight_day, top."""
+    freight = reference.freight_points.filter(pl.col("component") == "freight")
+    named = freight_by_day(freight.drop_nulls("destination_country"), "destination_country")
+    any_route = freight_by_day(freight).select(pl.lit("").alias("freight_route"), "freight_day", "top")
+    return pl.concat([named.rename({"destination_country": "freight_route"}), any_route])
+
+
+_TOP = pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl")
+
+
+@dataclass(frozen=True)
+class HighestFreights:
+    """The highest freight ever seen on each route and on any, and the highest insurance, USD/bbl."""
+
+    by_route: dict[str, float]
+    of_all: float | None
+    insurance: float | None
+
+
+def highest_freights(points: pl.DataFrame) -> HighestFreights:
+    """What freights of `FREIGHT_POINTS` come to at most, whatever the day."""
+    tops = points.select("component", "destination_country", top=_TOP)
+    freight = tops.filter(pl.col("component") == "freight")
+    return HighestFreights(
+        dict(freight.group_by("destination_country", maintain_order=True).agg(pl.col("top").max()).iter_rows()),
+        freight.select(pl.col("top").max()).item(),
+        tops.filter(pl.col("component") == "insurance").select(pl.col("top").max()).item(),
     )
 
 
-def _freight_by_day(freight: pl.DataFrame) -> pl.DataFrame:
-    """The highest freight of the points within reach of each day: freight_route (empty: of all), freight_day, top."""
+def freight_by_day(freight: pl.DataFrame, *route: str) -> pl.DataFrame:
+    """The highest freight of the points within reach of each day, by route: route columns, freight_day, top."""
     reach = dt.timedelta(days=FREIGHT_WINDOW_DAYS)
     days = freight.with_columns(
-        freight_day=pl.date_ranges(pl.col("first_date") - reach, pl.col("last_date") + reach)
+        top=_TOP,
+        freight_day=pl.date_ranges(pl.col("first_date") - reach, pl.col("last_date") + reach),
     ).explode("freight_day")
-    routes = days.drop_nulls("destination_country").with_columns(freight_route="destination_country")
-    return (
-        pl.concat([routes, days.with_columns(freight_route=pl.lit(""))], how="diagonal")
-        .group_by("freight_route", "freight_day")
-        .agg(pl.col("top").max())
-    )
+    return days.group_by(*route, "freight_day").agg(pl.col("top").max())
 
 
 def net_usd() -> pl.Expr:

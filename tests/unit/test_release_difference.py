@@ -28,7 +28,7 @@ from pipelines.warehouse import duck
 from pipelines.warehouse.diff import Difference, DiffError, difference
 from pipelines.warehouse.duck import WarehouseError
 from pipelines.warehouse.store import Store
-from tests.support import Row, cargoes, shipment, verdicts
+from tests.support import Row, cargoes, shipment, store_rows, verdicts
 
 NOTES = Table(
     schema="reference",
@@ -88,12 +88,14 @@ def build(tmp_path: Path, book: Rulebook, reference: Reference) -> Build:
             "verdicts": frames[VERDICTS].height,
             "rows_quarantined": 0,
             "checks_failed": 0,
+            "is_shareable": False,
+            "not_to_be_passed_on": None,
             "is_forced": False,
         }
         frames[RELEASES] = pl.DataFrame([release], schema=RELEASES.polars_schema())
         by_name = {table.full_name: frame for table, frame in frames.items()}
         for table in contracts:
-            store.write(table, by_name[table.full_name])
+            store_rows(store, table, by_name[table.full_name])
         file = tmp_path / f"{name}.duckdb"
         duck.build(file, contracts, [], store)
         return file
