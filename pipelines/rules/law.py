@@ -443,7 +443,13 @@ def _stretches(days: list[dt.date], days_by_regime: dict[str, list[dt.date]]) ->
 
 def _place(days: list[dt.date], day: pl.Expr) -> pl.Expr:
     """How many of the days are not after a day."""
-    return pl.lit(pl.Series(days, dtype=pl.Date())).search_sorted(day, side="right").cast(pl.Int64)
+    turns = pl.Series(days, dtype=pl.Date())
+
+    def placed(batch: pl.Series) -> pl.Series:
+        return pl.Series(turns.search_sorted(batch, side="right"), dtype=pl.Int64)
+
+    # As an expression of its own, the search would gather all cargoes in memory before it starts.
+    return day.map_batches(placed, return_dtype=pl.Int64(), is_elementwise=True)
 
 
 def _text(value: object) -> str | None:
