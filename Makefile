@@ -8,10 +8,10 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint audit docs fuzz pictures ui clean lock
+.PHONY: help setup run test lint audit docs fuzz pictures ui clean lock bench bench-large lock-bench
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(INSTALLED) ## only set up the virtual environment
 
@@ -72,3 +72,23 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "Set up in .venv."
+
+# Seconds on a loaded machine mean little: close what else runs. Options: make bench BENCH="--rows 1 --runs 1".
+bench: $(INSTALLED) build/bench-venv/.installed ## measure against the floor and the peers; writes docs/benchmarks.md (20 minutes)
+	$(BIN)/python -m benchmarks.run $(BENCH)
+
+bench-large: $(INSTALLED) build/bench-venv/.installed ## 100 million shipments in bounded memory; needs 30 GB of disk
+	$(BIN)/python -m benchmarks.run --rows 100 --tasks price,judge_cargoes --no-page
+
+build/bench-venv/.installed: benchmarks/requirements.lock
+	@echo "Setting up the peers in build/bench-venv (once, about a minute)..."
+	@$(PYTHON) -m venv --clear build/bench-venv
+	@build/bench-venv/bin/python -m pip -qq --disable-pip-version-check --no-input install --require-hashes -r benchmarks/requirements.lock
+	@touch $@
+
+lock-bench: ## write benchmarks/requirements.lock again after a change in benchmarks/requirements.in
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet 'uv>=0.13,<1'
+	build/lock/bin/uv pip compile benchmarks/requirements.in --quiet --universal --python-version 3.11 \
+		--fork-strategy fewest --generate-hashes --no-strip-extras --no-annotate \
+		--custom-compile-command 'make lock-bench' --output-file benchmarks/requirements.lock

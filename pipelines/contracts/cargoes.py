@@ -23,6 +23,16 @@ VERDICT_VALUES = (
     "unpriced",
 )
 
+# The reason codes that a price may bring along, in the order in which they stand.
+PRICE_NOTES = (
+    "price_floor_only",
+    "price_estimated",
+    "no_exchange_rate",
+    "costs_estimated",
+    "density_range",
+    "monthly_exchange_rate",
+)
+
 _SHIPMENT_ID = Column("shipment_id", pl.String(), "id of the cargo", required=True)
 _PRICE = Column(
     "price_usd_per_bbl",

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import polars as pl
 
@@ -119,6 +120,83 @@ class Law:
             for first in [self.first_day(era)]
         ]
         return pl.DataFrame(rows, schema={"regime": pl.String(), "era": pl.Int32(), "own_era": pl.Int32()})
+
+    def voyage(self, longest: dt.timedelta) -> pl.Expr:
+        """The eras of a cargo's days as one number, below `voyages`.
+
+        longest: how long after its loading a cargo whose discharge is not known may have been discharged.
+        """
+        days = {
+            "loading_first_era": pl.col("loading_first"),
+            "loading_last_era": pl.col("loading_last"),
+            "discharge_first_era": pl.coalesce("discharge_first", "loading_first"),
+            "discharge_last_era": pl.coalesce("discharge_last", pl.col("loading_last") + longest),
+        }
+        contract = _place(self.contract_days, pl.col("contract_date")) + 1
+        digits = {name: _place(self.voyage_days, day) for name, day in days.items()}
+        digits["contract_era"] = pl.when(pl.col("contract_date").is_not_null()).then(contract).otherwise(0)
+        digits["is_discharge_known"] = pl.col("discharge_last").is_not_null().cast(pl.Int64)
+        number = pl.lit(0, pl.Int64)
+        for name, base in self._bases.items():
+            number = number * base + digits[name]
+        return number
+
+    @property
+    def voyages(self) -> int:
+        """How many numbers `voyage` may give."""
+        return prod(self._bases.values())
+
+    def eras(self, voyage: pl.Expr) -> dict[str, pl.Expr]:
+        """The eras that a number of `voyage` stands for."""
+        eras = {}
+        for name, base in reversed(self._bases.items()):
+            eras[name] = (voyage % base).cast(pl.Int32)
+            voyage = voyage // base
+        contract = eras["contract_era"]
+        eras["contract_era"] = pl.when(contract > 0).then(contract - 1)
+        eras["is_discharge_known"] = eras["is_discharge_known"] == 1
+        return eras
+
+    @property
+    def _bases(self) -> dict[str, int]:
+        days = ("loading_first_era", "loading_last_era", "discharge_first_era", "discharge_last_era")
+        counts = dict.fromkeys(days, len(self.voyage_days) + 1)
+        return {**counts, "contract_era": len(self.contract_days) + 2, "is_discharge_known": 2}
+
+    def as_the_regime_sees(self, situations: pl.DataFrame) -> pl.DataFrame:
+        """Situations with their days as far as they make a difference to their regime.
+
+        An era becomes the first of those that the rules of the regime do not tell apart. Out of scope, no day makes
+        a difference.
+        """
+        is_in_scope = pl.col("scope_id").is_null()
+        seen = situations
+        for name in (name for name in self._bases if name.endswith("_era")):
+            stretches = self._contract_stretches if name == "contract_era" else self._voyage_stretches
+            named = stretches.rename({"era": name})
+            seen = seen.join(named, on=["regime", name], how="left", maintain_order="left")
+            seen = seen.with_columns(pl.when(is_in_scope).then("first_era").alias(name)).drop("first_era")
+        return seen.with_columns(is_discharge_known=pl.when(is_in_scope).then("is_discharge_known"))
+
+    @cached_property
+    def _voyage_stretches(self) -> pl.DataFrame:
+        return _stretches(self.voyage_days, self._days_by_regime)
+
+    @cached_property
+    def _contract_stretches(self) -> pl.DataFrame:
+        days = {
+            regime: _days(self.transitions.filter(pl.col("regime") == regime).select("contract_before"))
+            for regime in self.book.regime_codes
+        }
+        return _stretches(self.contract_days, days)
+
+    @cached_property
+    def regimes(self) -> pl.DataFrame:
+        """regime, scope_bits: the scope tests of its rules, which alone tell its cargoes apart."""
+        bits = dict.fromkeys(self.book.regime_codes, 0)
+        for row in [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]:
+            bits[row["regime"]] |= self._bit(row)
+        return pl.DataFrame(list(bits.items()), schema={"regime": pl.String(), "scope_bits": pl.Int64()}, orient="row")
 
     @property
     def last_era(self) -> int:
@@ -351,6 +429,27 @@ def _in_force(row: Row, day: dt.date) -> bool:
 
 def _days(*frames: pl.DataFrame) -> list[dt.date]:
     return sorted({day for frame in frames for column in frame.columns for day in frame[column].drop_nulls()})
+
+
+def _stretches(days: list[dt.date], days_by_regime: dict[str, list[dt.date]]) -> pl.DataFrame:
+    """regime, era, first_era: the first of the eras of `days` that the days of the regime do not part from it."""
+    rows = []
+    for regime, own_days in days_by_regime.items():
+        turns = [0, *(bisect_right(days, day) for day in own_days)]
+        rows += [(regime, era, turns[bisect_right(turns, era) - 1]) for era in range(len(days) + 1)]
+    schema = {"regime": pl.String(), "era": pl.Int32(), "first_era": pl.Int32()}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _place(days: list[dt.date], day: pl.Expr) -> pl.Expr:
+    """How many of the days are not after a day."""
+    turns = pl.Series(days, dtype=pl.Date())
+
+    def placed(batch: pl.Series) -> pl.Series:
+        return pl.Series(turns.search_sorted(batch, side="right"), dtype=pl.Int64)
+
+    # As an expression of its own, the search would gather all cargoes in memory before it starts.
+    return day.map_batches(placed, return_dtype=pl.Int64(), is_elementwise=True)
 
 
 def _text(value: object) -> str | None:

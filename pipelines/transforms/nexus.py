@@ -21,10 +21,18 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
     of a country that does. Assumed: nothing was declared and no provider brings any regime, unless every
     provider is named: then no regime is met, and the cargo has no leg.
     """
-    # Few cargoes differ in what brings a regime, so the regimes are found once for each difference.
-    distinct = ["nexus", "destination_country", *PROVIDER_ROLES]
-    if any(book.nexus_countries[column].count() for column in ("valid_from", "valid_to")):
-        distinct += ["loading_first", "loading_last"]
+    met = regimes_met(cargoes, book, regimes)
+    return cargoes.join(met, on=ties(book), how="inner", nulls_equal=True)
+
+
+def ties(book: Rulebook) -> list[str]:
+    """The columns of a cargo that bring a regime. Few cargoes differ in them."""
+    dated = any(book.nexus_countries[column].count() for column in ("valid_from", "valid_to"))
+    return ["nexus", "destination_country", *PROVIDER_ROLES, *(["loading_first", "loading_last"] if dated else [])]
+
+
+def regimes_met(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
+    """The regimes that each difference in `ties` meets, one row each: the ties, `regime` and `nexus_basis`."""
     reached = {row["regime"]: _reached_by_provider(row["regime"], book) for row in book.regimes.to_dicts()}
     reaches_none = ~pl.any_horizontal(reached.values())
     all_named = pl.all_horizontal(pl.col(role).is_not_null() for role in PROVIDER_ROLES)
@@ -47,8 +55,7 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
         )
         legs.append(pl.when(basis.is_not_null()).then(pl.struct(regime=pl.lit(code), nexus_basis=basis)))
     met = pl.concat_list(legs).list.drop_nulls()
-    regimes_met = cargoes.select(distinct).unique().with_columns(leg=met).explode("leg").unnest("leg")
-    return cargoes.join(regimes_met, on=distinct, how="inner", nulls_equal=True)
+    return cargoes.select(ties(book)).unique().with_columns(leg=met).explode("leg").unnest("leg")
 
 
 def _reached_by_provider(regime: str, book: Rulebook) -> pl.Expr:

@@ -6,6 +6,7 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 """
 
 import datetime as dt
+import itertools
 from dataclasses import dataclass
 
 import polars as pl
@@ -46,9 +47,13 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
 
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
-    named = with_names(cargoes, reference.grades)
-    converted = _with_rate(with_barrels(named, reference), reference)
-    return _with_price(_with_costs(converted, reference)).select(CARGOES.polars_schema().names())
+    # Cargoes are many and wide, and a join copies all that they carry: what follows from these columns alone is found
+    # once for each difference in them, here and now, and joined in one piece.
+    description = ["hs_code", "grade", "origin_project", "quantity_unit", "incoterm", "destination_country"]
+    differences = with_names(cargoes.select(description).unique(), reference.grades)
+    described = _with_terms(_with_factors(differences, reference), reference).collect(engine="streaming")
+    found = cargoes.join(described.lazy(), on=description, how="left", nulls_equal=True)
+    return _with_price(_with_costs(_with_rate(found, reference), reference)).select(CARGOES.polars_schema().names())
 
 
 def with_names(cargoes: pl.LazyFrame, grades: pl.DataFrame) -> pl.LazyFrame:
@@ -72,6 +77,11 @@ def with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFra
 
     cargoes: hs_code, grade_key, quantity, quantity_unit. Null where the unit or the heading has no factor.
     """
+    return _with_factors(cargoes, reference).with_columns(quantity_bbl=pl.col("quantity") * pl.col("bbl_per_unit"))
+
+
+def _with_factors(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds bbl_per_unit_low, bbl_per_unit, bbl_per_unit_high, bbl_basis by hs_code, grade_key and quantity_unit."""
     spread = pl.col("range_pct").fill_null(0.0) / 100
     factors = reference.grades.with_columns(
         factor=pl.coalesce("bbl_per_t", bbl_per_t_of_crude(reference.units)),
@@ -129,33 +139,43 @@ def with_barrels(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFra
                 for name, end in ends.items()
             },
         )
-        .with_columns(quantity_bbl=pl.col("quantity") * pl.col("bbl_per_unit"))
     )
 
 
 def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     """Adds usd_per_unit_of_currency, rate_date, rate_basis by the loading day (J-14)."""
-    day = pl.col("loading_first")
+    is_dollar = pl.col("currency") == "USD"
     return (
-        cargoes.with_columns(rate_day=day, rate_month=day.dt.strftime("%Y-%m"))
-        .join(daily_rates(reference.exchange_rates_daily).lazy(), on=["currency", "rate_day"], how="left")
-        .join(monthly_rates(reference.exchange_rates_monthly).lazy(), on=["currency", "rate_month"], how="left")
+        cargoes.with_columns(rate_day=pl.col("loading_first"))
+        .join(_rates(reference).lazy(), on=["currency", "rate_day"], how="left")
         .with_columns(
-            usd_per_unit_of_currency=pl.when(pl.col("currency") == "USD")
-            .then(1.0)
-            .otherwise(pl.coalesce("daily_rate", "monthly_rate")),
-            rate_date=pl.when(pl.col("currency") != "USD").then(
-                pl.coalesce(
-                    "daily_rate_date",
-                    pl.when(pl.col("monthly_rate").is_not_null()).then(day.dt.truncate("1mo")),
-                )
-            ),
-            rate_basis=pl.when(pl.col("currency") == "USD")
-            .then(pl.lit("us_dollar"))
-            .when(pl.col("daily_rate").is_not_null())
-            .then(pl.lit("ecb_reference_rate"))
-            .when(pl.col("monthly_rate").is_not_null())
-            .then(pl.lit("fed_monthly_mean")),
+            usd_per_unit_of_currency=pl.when(is_dollar).then(1.0).otherwise("rate"),
+            rate_date=pl.when(is_dollar.not_()).then("rate_date"),
+            rate_basis=pl.when(is_dollar).then(pl.lit("us_dollar")).otherwise("rate_basis"),
+        )
+    )
+
+
+def _rates(reference: PriceReference) -> pl.DataFrame:
+    """currency, rate_day, rate, rate_date, rate_basis: the daily rate, and the monthly mean where there is none."""
+    first = pl.col("rate_month").add("-01").str.to_date()
+    monthly = monthly_rates(reference.exchange_rates_monthly).select(
+        "currency",
+        monthly_date=first,
+        monthly_rate="monthly_rate",
+        rate_day=pl.date_ranges(first, first.dt.month_end()),
+    )
+    daily = daily_rates(reference.exchange_rates_daily)
+    is_daily = pl.col("daily_rate").is_not_null()
+    return (
+        monthly.explode("rate_day")
+        .join(daily, on=["currency", "rate_day"], how="full", coalesce=True)
+        .select(
+            "currency",
+            "rate_day",
+            rate=pl.coalesce("daily_rate", "monthly_rate"),
+            rate_date=pl.coalesce("daily_rate_date", "monthly_date"),
+            rate_basis=pl.when(is_daily).then(pl.lit("ecb_reference_rate")).otherwise(pl.lit("fed_monthly_mean")),
         )
     )
 
@@ -184,40 +204,49 @@ def monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
     return rates.select("currency", rate_month="month", monthly_rate=1 / pl.col("units_per_usd"))
 
 
+def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+    """Adds what the incoterm contains, and the route by which freight is looked up, empty where none has points."""
+    terms = reference.incoterms.lazy().drop("note")
+    routes = [route for route in highest_freights(reference.freight_points).by_route if route]
+    is_route = pl.col("destination_country").is_in(routes).fill_null(False)
+    return cargoes.join(terms, on="incoterm", how="left").with_columns(
+        freight_route=pl.when(is_route).then("destination_country").otherwise(pl.lit(""))
+    )
+
+
 def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
-    freight = reference.freight_points.filter(pl.col("component") == "freight")
     tops = highest_freights(reference.freight_points)
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
+    # Away from the days of all points: the most of the route, or of any.
+    at_other_times = pl.col("freight_route").replace_strict(
+        {route: top for route, top in tops.by_route.items() if route}, default=tops.of_all, return_dtype=pl.Float64
+    )
     return (
-        cargoes.join(reference.incoterms.lazy().drop("note"), on="incoterm", how="left")
-        .with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
-        .join(
-            freight_by_day(freight, "destination_country").rename({"top": "route_freight"}).lazy(),
-            on=["destination_country", "freight_day"],
-            how="left",
-        )
-        .join(freight_by_day(freight).rename({"top": "any_freight"}).lazy(), on="freight_day", how="left")
-        .with_columns(
-            top_freight=pl.coalesce(
-                "route_freight",
-                pl.col("destination_country").replace_strict(tops.by_route, default=None, return_dtype=pl.Float64),
-                "any_freight",
-                pl.lit(tops.of_all, pl.Float64),
-            )
-        )
+        cargoes.with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
+        .join(_freight_of_routes(reference).lazy(), on=["freight_route", "freight_day"], how="left")
         .with_columns(
             itemised_costs=sum(costs[1:], costs[0]),
             has_itemised_costs=pl.any_horizontal(
                 pl.col(f"{kind}_cost").is_not_null() for kind in ("freight", "insurance", "other")
             ),
             lacks_costs=(needs_freight | needs_insurance).fill_null(False),
-            estimated_costs_high_usd_per_bbl=pl.when(needs_freight).then("top_freight").otherwise(0.0)
+            estimated_costs_high_usd_per_bbl=pl.when(needs_freight)
+            .then(pl.coalesce("top", at_other_times))
+            .otherwise(0.0)
             + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
         )
     )
+
+
+def _freight_of_routes(reference: PriceReference) -> pl.DataFrame:
+    """freight_route (empty: any), freight_day, top."""
+    freight = reference.freight_points.filter(pl.col("component") == "freight")
+    named = freight_by_day(freight.drop_nulls("destination_country"), "destination_country")
+    any_route = freight_by_day(freight).select(pl.lit("").alias("freight_route"), "freight_day", "top")
+    return pl.concat([named.rename({"destination_country": "freight_route"}), any_route])
 
 
 _TOP = pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl")
@@ -273,31 +302,38 @@ def price_range() -> dict[str, pl.Expr]:
 def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
     """Adds the price range, its basis and its notes."""
     rate = pl.col("usd_per_unit_of_currency")
+    quantity_bbl = pl.col("quantity") * pl.col("bbl_per_unit")
     point = net_usd() / pl.col("quantity_bbl")
     is_priced = pl.col("price_high_usd_per_bbl").is_not_null()
-    has_value = pl.col("value").is_not_null()
-
-    def note(when: pl.Expr, code: str) -> pl.Expr:
-        return pl.when(when).then(pl.lit(code))
-
-    return cargoes.with_columns(
-        **price_range(),
-        is_price_above_low=pl.lit(False),
-    ).with_columns(
-        price_usd_per_bbl=pl.when("lacks_costs")
-        .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
-        .otherwise(point),
-        price_basis=pl.when(is_priced).then(
-            pl.when("lacks_costs")
-            .then(pl.lit("cif_less_estimated_freight"))
-            .when("has_itemised_costs")
-            .then(pl.lit("invoice_less_itemised_costs"))
-            .otherwise(pl.lit("invoice_fob"))
-        ),
-        price_notes=pl.concat_list(
-            note(has_value & rate.is_null(), "no_exchange_rate"),
-            note(is_priced & pl.col("lacks_costs"), "costs_estimated"),
-            note(is_priced & (pl.col("bbl_per_unit_low") != pl.col("bbl_per_unit_high")), "density_range"),
-            note(is_priced & (pl.col("rate_basis") == "fed_monthly_mean"), "monthly_exchange_rate"),
-        ).list.drop_nulls(),
+    notes = {
+        "no_exchange_rate": pl.col("value").is_not_null() & rate.is_null(),
+        "costs_estimated": is_priced & pl.col("lacks_costs"),
+        "density_range": is_priced & (pl.col("bbl_per_unit_low") != pl.col("bbl_per_unit_high")),
+        "monthly_exchange_rate": is_priced & (pl.col("rate_basis") == "fed_monthly_mean"),
+    }
+    return (
+        cargoes.with_columns(**price_range(), quantity_bbl=quantity_bbl, is_price_above_low=pl.lit(False))
+        .with_columns(
+            price_usd_per_bbl=pl.when("lacks_costs")
+            .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
+            .otherwise(point),
+            price_basis=pl.when(is_priced).then(
+                pl.when("lacks_costs")
+                .then(pl.lit("cif_less_estimated_freight"))
+                .when("has_itemised_costs")
+                .then(pl.lit("invoice_less_itemised_costs"))
+                .otherwise(pl.lit("invoice_fob"))
+            ),
+            **{code: noted.fill_null(False) for code, noted in notes.items()},
+        )
+        # Lists are slow to put together, so the few that there are are joined.
+        .join(_every_list(list(notes)).lazy().rename({"listed": "price_notes"}), on=list(notes), how="left")
     )
+
+
+def _every_list(codes: list[str]) -> pl.DataFrame:
+    """A row for each choice among the codes: a column for each that says whether it is in, and `listed`."""
+    choices = itertools.product((False, True), repeat=len(codes))
+    rows = [(*choice, [code for code, is_in in zip(codes, choice, strict=True) if is_in]) for choice in choices]
+    schema = {**dict.fromkeys(codes, pl.Boolean()), "listed": pl.List(pl.String())}
+    return pl.DataFrame(rows, schema=schema, orient="row")
