@@ -136,7 +136,7 @@ def in_one_month(table: Table) -> TableCheck:
 def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Settings) -> dict[TableCheck, Finding]:
     """What the checks find in all months; looked at are those that have changed since a check looked."""
     file = store.folder / table.schema / table.name / "checks.json"
-    before = _kept(file)
+    before = {} if settings.is_full else _kept(file)
     identities = {month: store.month_identity(table, month) for month in store.months(table)}
     now: dict[str, dict[str, Any]] = {check.name: {} for check in checks}
     beside = {check: [program(), settings.as_of, *map(store.identity, check.reads)] for check in checks}

@@ -224,12 +224,12 @@ def _reasons(now: Ingredients, before: Ingredients | None) -> tuple[str, ...]:
     if not before:
         return ("not made before",)
     changes = [
-        *(f"{name} has changed" for name in now if name in before and now[name] != before[name]),
+        *(f"{name} changed" for name in now if name in before and now[name] != before[name]),
         *(f"{name} is new" for name in now if name not in before),
         *(f"{name} is gone" for name in before if name not in now),
     ]
-    if f"{PROGRAM} has changed" in changes:
-        return (f"{PROGRAM} has changed",)
+    if f"{PROGRAM} changed" in changes:
+        return (f"{PROGRAM} changed",)
     shown = changes[:_REASONS_SHOWN]
     return (*shown, f"and {len(changes) - len(shown)} more") if len(changes) > len(shown) else tuple(shown)
 

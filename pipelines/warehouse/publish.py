@@ -62,9 +62,10 @@ def publish(settings: Settings, tables: Sequence[Table], macros: Sequence[str], 
     afresh: the file is built from nothing, and not from a copy of the one that is published.
     """
     aside = settings.warehouse_folder / f".warehouse-{os.getpid()}.duckdb"
-    store, note = Store(settings.store_folder), settings.store_folder / "published.json"
+    store, note = Store(settings.store_folder), _note(settings)
     holds = _holding(tables, macros, store)
-    if afresh or not _renewed(settings.warehouse_file, aside, note, holds, tables, store):
+    before = None if afresh else held(settings)
+    if before is None or not _renewed(settings.warehouse_file, aside, before, holds, tables, store):
         aside.unlink(missing_ok=True)
         duck.build(aside, tables, macros, store)
     if (log := aside.with_name(aside.name + ".wal")).exists():
@@ -98,8 +99,20 @@ def _holding(tables: Sequence[Table], macros: Sequence[str], store: Store) -> di
     }
 
 
+def held(settings: Settings) -> dict[str, Any] | None:
+    """What the published file holds, as `_holding` has it, with its hash and its `release_id`; None if not known."""
+    try:
+        return dict(json.loads(_note(settings).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _note(settings: Settings) -> Path:
+    return settings.store_folder / "published.json"
+
+
 def _renewed(
-    current: Path, aside: Path, note: Path, holds: dict[str, Any], tables: Sequence[Table], store: Store
+    current: Path, aside: Path, before: dict[str, Any], holds: dict[str, Any], tables: Sequence[Table], store: Store
 ) -> bool:
     """Makes the new file from a copy of the current one, in which only what has changed is replaced.
 
@@ -107,7 +120,6 @@ def _renewed(
     or one that has more free room than content; and where more than half of the months have changed.
     """
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))
         if before["made"] != holds["made"] or before["tables"].keys() != holds["tables"].keys():
             return False
         changes = {

@@ -97,5 +97,6 @@ def leftovers(home: Path) -> set[str]:
     return {
         str(path.relative_to(home))
         for path in (home / "warehouse").rglob("*")
-        if path.is_file() and (path.name.endswith((".wal", ".writing", ".tmp")) or path.name.startswith(".warehouse-"))
+        if path.is_file() and (path.name.endswith((".wal", ".tmp")) or path.name.startswith("."))
+        if path.name != ".night.lock"
     }
