@@ -19,6 +19,7 @@ from pipelines.shown import shown
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from pipelines.warehouse.duck import Source
 
 FAILED, BAD_USAGE = 1, 2
 _INCOMPLETE = 3  # between the two processes of a night only: published, but not all that follows it
@@ -89,9 +90,10 @@ def nightly(
     from pipelines.report.headlines import show_headlines, show_quality
 
     console = Console(width=None if sys.stdout.isatty() else 160)
-    show_headlines(settings.warehouse_file, console)
-    show_quality(settings.warehouse_file, console)
-    console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+    warehouse = _warehouse(settings)
+    show_headlines(warehouse, console)
+    show_quality(warehouse, console)
+    console.print(f"\nPublished: {_shown(warehouse)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
     if code == _INCOMPLETE:
         _fail("The warehouse is published, but not all that follows it; the lines further up say why.", FAILED)
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
@@ -376,11 +378,13 @@ def _settings(tell: Callable[[str], int] | None = None) -> "Settings":
         raise typer.Exit(BAD_USAGE) from error
 
 
-def _warehouse(settings: "Settings") -> Path:
-    file = settings.warehouse_file
-    if not file.exists():
+def _warehouse(settings: "Settings") -> "Source":
+    from pipelines.warehouse import releases
+
+    warehouse = releases.current(settings)
+    if not warehouse.exists():
         _fail("There is no published warehouse yet; run: plimsoll nightly", FAILED)
-    return file
+    return warehouse
 
 
 def _prepare_dagster_home(home: Path) -> None:
@@ -407,8 +411,9 @@ def _check_regimes(given: list[str] | None, known: tuple[str, ...]) -> None:
             _fail(f"--regime {code}: unknown; the regimes are {', '.join(known)}.", BAD_USAGE)
 
 
-def _shown(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _shown(place: "Source") -> str:
+    is_near = isinstance(place, Path) and place.is_relative_to(Path.cwd())
+    return str(place.relative_to(Path.cwd()) if is_near and isinstance(place, Path) else place)
 
 
 def _fail(message: str, code: int) -> NoReturn:

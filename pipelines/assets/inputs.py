@@ -27,7 +27,7 @@ from pipelines.sources.publishers import STAGED, in_force
 from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.file_changes import Reading, file_changes, fingerprints, touched
 from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
-from pipelines.warehouse import duck
+from pipelines.warehouse import duck, releases
 from pipelines.warehouse.store import Store
 
 
@@ -120,7 +120,7 @@ def _changes(
     """What changed since the published release. One that cannot be opened counts as none: history begins anew."""
 
     def published(table: Table, names: Sequence[str] | None = None) -> pl.DataFrame | None:
-        return duck.published(settings.warehouse_file, table, names)
+        return duck.published(releases.current(settings), table, names)
 
     files_before, history = published(INPUT_FILES), published(INPUT_FILE_CHANGES)
     is_first = files_before is None

@@ -64,7 +64,7 @@ def _end(run_id: str, context: dg.InitResourceContext, settings: Settings) -> No
     results = CheckLog(settings.check_log_folder).of_run(run_id)
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     reasons = [f"{entry.step_key}: {reason_of(entry.get_dagster_event())}" for entry in failures]
-    release = releases.describe(settings.warehouse_file)
+    release = releases.describe(releases.current(settings))
     if release is not None and release["run_id"] == run_id:
         _tell(context, alerts.published_night(settings.day, reasons, results))
     elif reasons:

@@ -127,7 +127,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         from pipelines.report.files import discard_report, write_report
 
         try:
-            written = write_report(settings.warehouse_file, settings.report_folder, with_pictures=False)
+            written = write_report(releases.current(settings), settings.report_folder, with_pictures=False)
         except Exception as error:
             discard_report(settings.report_folder)
             if isinstance(error, UserError):
@@ -257,7 +257,7 @@ def _before(settings: Settings) -> jumps.Before:
 
 
 @lru_cache(maxsize=1)  # a kept release never changes, and a night looks at it several times
-def _last(files: tuple[Path, ...], known_on: dt.date | None, has_estimates: bool) -> jumps.Before:
+def _last(files: tuple[duck.Source, ...], known_on: dt.date | None, has_estimates: bool) -> jumps.Before:
     for file in reversed(files):
         release = releases.describe(file)
         if release is not None and (release["known_on"], release["has_estimates"]) == (known_on, has_estimates):
@@ -265,7 +265,7 @@ def _last(files: tuple[Path, ...], known_on: dt.date | None, has_estimates: bool
     return jumps.Before()
 
 
-def _read(file: Path, release_id: str) -> jumps.Before:
+def _read(file: duck.Source, release_id: str) -> jumps.Before:
     def narrowed(table: Table, columns: Sequence[str]) -> Table:
         return replace(table, columns=tuple(table.column(name) for name in columns))
 
