@@ -65,6 +65,9 @@ def nightly(
     force: Annotated[
         bool, typer.Option("--force", help="Publish even if the release differs implausibly from the one before it.")
     ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Make everything again, also what has not changed since the night before.")
+    ] = False,
 ) -> None:
     """Build and publish the warehouse: the whole graph in one process.
 
@@ -82,7 +85,7 @@ def nightly(
     from pipelines.supervision import supervised
 
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
-    code = supervised(lambda: _run_night(settings, force), "The night", _told_to_all, codes)
+    code = supervised(lambda: _run_night(settings, force, full), "The night", _told_to_all, codes)
     if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
     from rich.console import Console
@@ -99,12 +102,12 @@ def nightly(
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
 
 
-def _run_night(settings: "Settings", is_forced: bool) -> int:
+def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     """Runs the job in this process; returns the exit code, with the reason told whatever may go wrong."""
     # Dagster leaves a large heap of live objects; walking it again and again takes a tenth of a short night.
     gc.set_threshold(200_000)
     try:
-        return _locked_night(settings, is_forced)
+        return _locked_night(settings, is_forced, is_full)
     except KeyboardInterrupt:
         return _told("The night was stopped, nothing was published.")
     except OSError as error:
@@ -118,7 +121,7 @@ def _run_night(settings: "Settings", is_forced: bool) -> int:
         )
 
 
-def _locked_night(settings: "Settings", is_forced: bool) -> int:
+def _locked_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines.contracts.files import DataFileError
     from pipelines.rules import RuleError
     from pipelines.warehouse.publish import NightRunning, night_lock
@@ -127,7 +130,7 @@ def _locked_night(settings: "Settings", is_forced: bool) -> int:
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
-            code = _materialise_all(is_forced)
+            code = _materialise_all(is_forced, is_full)
     except NightRunning as error:
         return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
@@ -140,7 +143,7 @@ def _locked_night(settings: "Settings", is_forced: bool) -> int:
     return code
 
 
-def _materialise_all(is_forced: bool) -> int:
+def _materialise_all(is_forced: bool, is_full: bool) -> int:
     import dagster as dg
 
     from pipelines.dagster_history import kept_open
@@ -148,7 +151,7 @@ def _materialise_all(is_forced: bool) -> int:
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
         job = defs.resolve_job_def(NIGHTLY)
-        result = job.execute_in_process(run_config(is_forced), instance=instance, raise_on_error=False)
+        result = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
     if result.success:
         return 0
     return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
+from pipelines.assets.monthly_asset import NIGHT_TAGS
 from pipelines.assets.night import NIGHTLY, night_resource
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.customs import CUSTOMS_LINES
@@ -52,7 +53,7 @@ def build_defs(settings: Settings) -> dg.Definitions:
         selection=dg.AssetSelection.all(),
         config=run_config(),
         # The tables of a night belong together: a retry makes all of them again.
-        tags={"dagster/retry_strategy": "ALL_STEPS"},
+        tags={"dagster/retry_strategy": "ALL_STEPS", **NIGHT_TAGS},
         description="The whole graph, from landing to the published warehouse, in one process.",
     )
     return dg.Definitions(
@@ -82,9 +83,10 @@ def build_defs(settings: Settings) -> dg.Definitions:
     )
 
 
-def run_config(is_forced: bool = False) -> dict[str, Any]:
+def run_config(is_forced: bool = False, is_full: bool = False) -> dict[str, Any]:
     """The configuration of a run of the nightly job."""
-    return {"loggers": {"console": {}}, "resources": {"settings": {"config": {"force": is_forced}}}}
+    of_run = {"force": is_forced, "full": is_full}
+    return {"loggers": {"console": {}}, "resources": {"settings": {"config": of_run}}}
 
 
 defs = build_defs(Settings.from_environment())

@@ -36,7 +36,7 @@ class _ProgressHandler(logging.Handler):
         if event is not None:
             line = _line(event)
         else:
-            line = meta.get("orig_message") if record.levelno == logging.WARNING else None
+            line = meta.get("orig_message") if record.levelno in (logging.INFO, logging.WARNING) else None
         if line is not None:
             print(f"{time.monotonic() - self._started:6.1f} s  {shown(line)}", file=sys.stderr, flush=True)
 
@@ -44,6 +44,8 @@ class _ProgressHandler(logging.Handler):
 def _line(event: dg.DagsterEvent) -> str | None:
     if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key is not None:
         materialization = event.step_materialization_data.materialization
+        if "dagster/partition_row_count" in materialization.metadata:
+            return None  # one of many, and its table is told
         rows = materialization.metadata.get("dagster/row_count") or materialization.metadata.get("rows")
         counted = f"{rows.value:,} rows" if rows is not None else ""
         return f"{'.'.join(event.asset_key.path):45} {counted}"

@@ -37,6 +37,7 @@ class Settings:
     how its PostgreSQL is reached, and where its Parquet files lie. store (`PLIMSOLL_STORE`): where the tables between
     assets lie, if not below `home`. workers (`PLIMSOLL_WORKERS`): among how many runs a night spreads the months.
     is_forced (of one run: `plimsoll nightly --force`, or its configuration in Dagster): implausible jumps only warn.
+    is_full (likewise: `--full`): nothing of the nights before is taken over, everything is made again.
     """
 
     home: Path
@@ -53,6 +54,7 @@ class Settings:
     store: str | None = None
     workers: int = 1
     is_forced: bool = False
+    is_full: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

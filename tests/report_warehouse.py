@@ -26,7 +26,7 @@ from pipelines.transforms.judge import judge
 from pipelines.transforms.prices import price_shipments
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
-from tests.support import Row, shipments
+from tests.support import Row, shipments, store_rows
 
 RUN_ID = "0badcafe-0000-4000-8000-000000000000"
 BUILT_AT = dt.datetime(2026, 11, 22, 12, 30, tzinfo=dt.UTC)
@@ -45,11 +45,11 @@ def published(
     store = Store(folder / "tables")
     tables = [*stored_tables(), CHECK_RESULTS, RELEASES]
     for table in tables:
-        store.write(table, table.empty())
+        store_rows(store, table, table.empty())
     for table in RULE_TABLES.values():
-        store.write(table, getattr(book, "sources" if table.name == "rule_sources" else table.name))
+        store_rows(store, table, getattr(book, "sources" if table.name == "rule_sources" else table.name))
     for table in REFERENCE_TABLES.values():
-        store.write(table, getattr(reference, table.name))
+        store_rows(store, table, getattr(reference, table.name))
 
     declared = shipments(rows, book, reference).with_columns(file=pl.lit(file))
     evidence = [
@@ -59,9 +59,9 @@ def published(
     ]
     cargoes = pl.concat(evidence).sort("shipment_id").collect()
     verdicts = judge(cargoes.lazy(), book).sort("shipment_id", "regime").collect()
-    store.write(staged_shipments(), declared)
-    store.write(CARGOES, cargoes)
-    store.write(VERDICTS, verdicts)
+    store_rows(store, staged_shipments(), declared)
+    store_rows(store, CARGOES, cargoes)
+    store_rows(store, VERDICTS, verdicts)
     store.write(INPUT_FILES, _one(INPUT_FILES, file=file, outcome="read", rows_read=len(rows), rows_accepted=len(rows)))
     store.write(
         CHECK_RESULTS, pl.concat([CHECK_RESULTS.empty(), *(_one(CHECK_RESULTS, **check) for check in checks or [])])
@@ -71,7 +71,7 @@ def published(
     store.write(RELEASES, _one(RELEASES, **release, rules_sha256="ab" * 32, **counts))
     others = [table for table in tables if table not in SQL_MARTS]
     for mart, frame in duck.select({mart: mart_sql(mart.name) for mart in SQL_MARTS}, others, store).items():
-        store.write(mart, frame)
+        store_rows(store, mart, frame)
 
     warehouse = folder / "warehouse.duckdb"
     duck.build(warehouse, tables, [], store)

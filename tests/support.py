@@ -14,10 +14,12 @@ from typing import Any
 import polars as pl
 
 from pipelines.assess import shipments_contract
+from pipelines.contracts.table import Table
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 from pipelines.transforms.judge import judge
 from pipelines.transforms.prices import price_shipments
+from pipelines.warehouse.store import Store
 
 Row = dict[str, Any]
 
@@ -83,3 +85,8 @@ def as_nobody() -> Iterator[None]:
     finally:
         if is_root:
             os.seteuid(0)
+
+
+def store_rows(store: Store, table: Table, frame: pl.DataFrame) -> None:
+    """Stores rows as a table; one by month gets all of them in one month, which readers of the whole do not see."""
+    store.write(table, frame, "2023-06" if table.is_by_month else None)

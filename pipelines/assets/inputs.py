@@ -6,6 +6,7 @@ Keep out: how files are read (`pipelines.sources.landing`).
 """
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,7 +15,8 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.law import shipments_table, shipped_figures, staged_freights, staged_prices
-from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.contracts import licensed
 from pipelines.contracts.attestations import ATTESTATIONS
 from pipelines.contracts.customs import CUSTOMS_LINES
@@ -22,12 +24,14 @@ from pipelines.contracts.quality import INPUT_FILE_CHANGES, INPUT_FILES
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
 from pipelines.settings import SHIPMENTS, Settings
-from pipelines.sources.landing import read_folder, with_file
+from pipelines.sources.landing import contents_of, read_folder, with_file
 from pipelines.sources.publishers import STAGED, in_force
+from pipelines.sources.readings import Readings
 from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.file_changes import Reading, file_changes, fingerprints, touched
 from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
 from pipelines.warehouse import duck, releases
+from pipelines.warehouse.months import fingerprint, program
 from pipelines.warehouse.store import Store
 
 
@@ -55,7 +59,7 @@ class Input:
 @cache
 def staged_shipments() -> Table:
     """The contract of the file, with the file's name, as the table `staging.declared_shipments`."""
-    return with_file(shipments_table())
+    return replace(with_file(shipments_table()), is_by_month=True)
 
 
 STAGED_ATTESTATIONS = with_file(ATTESTATIONS)
@@ -91,31 +95,93 @@ def tables() -> list[Table]:
     return [*(kind.staged for kind in inputs()), QUARANTINE, INPUT_FILES, INPUT_FILE_CHANGES]
 
 
-def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
+    """Every table of users' files; None for those that stay as they are stored, because no file has changed."""
+    published = _published_ids(settings, store)
+    seen_at = dt.datetime.now(dt.UTC)
+    if not settings.is_full and _Landed(store, published).is_as_stored(settings):
+        found = store.scan(INPUT_FILES).collect()
+        rows = {kind.staged.name: store.scan(kind.staged) for kind in inputs()}
+        stored: list[Table] = [table for table in tables() if table is not INPUT_FILE_CHANGES]
+        return dict.fromkeys((table.name for table in stored), None) | {
+            INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at)
+        }
+    kept = Readings(store.folder / "landed")
+    staged, quarantine, files = {}, [], []
+    for kind in inputs():
+        taken = published if kind.folder == SHIPMENTS else ()
+        folder = settings.landing_folder / kind.folder
+        landing = read_folder(folder, kind.contract, kind.prefix, taken, kind.about, kept)
+        staged[kind.staged.name] = kind.shaped(landing.accepted)
+        quarantine.append(landing.quarantine)
+        files.append(landing.files)
+    kept.forget_others()
+    found = pl.concat(files)
+    rows = {name: frame.lazy() for name, frame in staged.items()}
+    return {
+        **staged,
+        QUARANTINE.name: pl.concat(quarantine),
+        INPUT_FILES.name: found,
+        INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at),
+    }
+
+
+def _published_ids(settings: Settings, store: Store) -> list[str]:
+    """The ids that published evidence has."""
     figures = with_fetched(shipped_figures(), in_force(store.folder, settings.as_of))
-    published = [
+    return [
         *figures.japan_crude_from_russia["figure_id"],
         *figures.enforcement_cases["case_id"],
         *store.scan(CUSTOMS_LINES).select("shipment_id").drop_nulls().collect()["shipment_id"],
     ]
-    seen_at = dt.datetime.now(dt.UTC)
-    staged, quarantine, files = {}, [], []
-    for kind in inputs():
-        taken = published if kind.folder == SHIPMENTS else ()
-        landing = read_folder(settings.landing_folder / kind.folder, kind.contract, kind.prefix, taken, kind.about)
-        staged[kind.staged.name] = kind.shaped(landing.accepted)
-        quarantine.append(landing.quarantine)
-        files.append(landing.files)
-    found = pl.concat(files)
-    return staged | {
-        QUARANTINE.name: pl.concat(quarantine),
-        INPUT_FILES.name: found,
-        INPUT_FILE_CHANGES.name: _changes(settings, found, staged, seen_at),
-    }
+
+
+class _Landed:
+    """What the stored tables of users' files were read from, noted once all of them are stored.
+
+    The note names the tables by their content: after a night that was cut off in between, it is not true of them.
+    """
+
+    def __init__(self, store: Store, published: Sequence[str]) -> None:
+        self._store = store
+        self._file = store.folder / "landed.json"
+        self._published = sorted(published)
+
+    def is_as_stored(self, settings: Settings) -> bool:
+        """True if the landing folders hold what the stored tables were read from."""
+        now = [
+            list(content)
+            for kind in inputs()
+            for content in contents_of(settings.landing_folder / kind.folder, kind.prefix)
+        ]
+        try:
+            return bool(json.loads(self._file.read_text(encoding="utf-8")) == self._said(sorted(now)))
+        except (OSError, ValueError):
+            return False
+
+    def note(self) -> None:
+        """Notes it, unless a file was refused: what hindered its reading may have gone by the next night."""
+        files = self._store.scan(INPUT_FILES).collect()
+        self._file.unlink(missing_ok=True)
+        if not (files["outcome"] == "refused").any():
+            contents = sorted(list(row) for row in files.select("file", "sha256").iter_rows())
+            aside = self._file.with_name(".landed.json.writing")
+            aside.write_text(json.dumps(self._said(contents)), encoding="utf-8")
+            aside.replace(self._file)
+
+    def _said(self, contents: list[list[str]]) -> dict[str, object]:
+        stored = [table for table in tables() if table is not INPUT_FILE_CHANGES]
+        return {
+            "program": program(),
+            "contracts": fingerprint([kind.contract.duckdb_ddl() for kind in inputs()]),
+            "published": fingerprint(self._published),
+            "files": contents,
+            "tables": {table.full_name: self._store.identity(table) for table in stored},
+        }
 
 
 def _changes(
-    settings: Settings, files: pl.DataFrame, staged: Mapping[str, pl.DataFrame], seen_at: dt.datetime
+    settings: Settings, files: pl.DataFrame, staged: Mapping[str, pl.LazyFrame], seen_at: dt.datetime
 ) -> pl.DataFrame:
     """What changed since the published release. One that cannot be opened counts as none: history begins anew."""
 
@@ -126,7 +192,13 @@ def _changes(
     is_first = files_before is None
     files_before = INPUT_FILES.empty() if files_before is None else files_before
     names = touched(files, files_before)["file"].to_list()
-    now = [(staged[kind.staged.name].filter(pl.col("file").is_in(names)), kind.id_column) for kind in inputs()]
+    now = [
+        (
+            (staged[kind.staged.name].filter(pl.col("file").is_in(names)).collect() if names else kind.staged.empty()),
+            kind.id_column,
+        )
+        for kind in inputs()
+    ]
     before = [
         (kind.staged.empty() if is_first or not names else published(kind.staged, names), kind.id_column)
         for kind in inputs()
@@ -225,6 +297,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             },
             name="input_files",
             group="inputs",
+            stored=lambda settings, store: _Landed(store, _published_ids(settings, store)).note(),
             reads=[*STAGED.values(), CUSTOMS_LINES],
         )
     ]

@@ -6,13 +6,16 @@ Keep out: how evidence becomes a cargo and how it is judged (`pipelines.transfor
 """
 
 import datetime as dt
+from collections.abc import Sequence
 
 import dagster as dg
 import polars as pl
 
 from pipelines.assets.inputs import staged_shipments
-from pipelines.assets.law import reference, rulebook, shipped_figures
-from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
+from pipelines.assets.law import reference, shipped_figures, stored_rulebook
+from pipelines.assets.monthly_asset import Making, monthly_asset
+from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks.japan import judged_arrivals
 from pipelines.checks.proof import disagreements
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
@@ -26,6 +29,7 @@ from pipelines.contracts.reference import (
     IMPORTERS,
     INCOTERMS,
     JAPAN_CRUDE_FROM_RUSSIA,
+    REFERENCE_TABLES,
     UNITS,
 )
 from pipelines.contracts.rules import (
@@ -35,11 +39,14 @@ from pipelines.contracts.rules import (
     PRICE_CAPS,
     PRODUCT_CODES,
     REGIMES,
+    RULE_TABLES,
     SCOPE_RULES,
     TRANSITIONS,
 )
+from pipelines.rules.law import Law
 from pipelines.settings import Settings
 from pipelines.sources.publishers import STAGED
+from pipelines.sources.reference import Reference
 from pipelines.sources.upstream import latest
 from pipelines.transforms.customs import combined_lines
 from pipelines.transforms.estimates import with_estimated_prices
@@ -47,7 +54,17 @@ from pipelines.transforms.evidence import customs_flows, enforcement_cases, line
 from pipelines.transforms.judge import judge
 from pipelines.transforms.nexus import legs_of
 from pipelines.transforms.prices import price_shipments
-from pipelines.warehouse.store import Store
+from pipelines.transforms.touching import (
+    LawTouching,
+    by_month,
+    estimates_by_month,
+    figures_by_month,
+    month_of,
+    spans,
+    undated_rules,
+)
+from pipelines.warehouse.months import PROGRAM, WHOLE, Recipe, fingerprint, program
+from pipelines.warehouse.store import Store, content_identity
 
 # The importer whose customs figures these are.
 JAPAN = "JP"
@@ -73,39 +90,106 @@ def _one_statistic(lines: pl.DataFrame, _: Store) -> Finding:
     return Finding(flows.height, mixed.height, mixed)
 
 
-def _cargoes(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _published_evidence(store: Store, figures: Reference) -> pl.LazyFrame:
+    """Customs flows and enforcement cases as cargoes, of all months: few, beside the declared ones."""
+    return pl.concat(
+        [
+            customs_flows(store.scan(JAPAN_CRUDE_FROM_RUSSIA), JAPAN, figures),
+            line_flows(store.scan(CUSTOMS_LINES), figures.importers, figures),
+            enforcement_cases(store.scan(ENFORCEMENT_CASES), figures.grades),
+        ]
+    )
+
+
+def _cargoes(settings: Settings, store: Store, _: Sequence[str] | None = None) -> pl.DataFrame:
     figures = reference(store)
-    declared = store.scan(staged_shipments())
-    evidence = [
-        price_shipments(declared, figures, pl.col("file")),
-        customs_flows(store.scan(JAPAN_CRUDE_FROM_RUSSIA), JAPAN, figures),
-        line_flows(store.scan(CUSTOMS_LINES), figures.importers, figures),
-        enforcement_cases(store.scan(ENFORCEMENT_CASES), figures.grades),
-    ]
-    cargoes = pl.concat(evidence)
+    published = _published_evidence(store, figures)
+    if store.only is not None:
+        published = published.filter(month_of(pl.col("loading_first")).is_in(sorted(store.only)))
+    cargoes = pl.concat([price_shipments(store.scan(staged_shipments()), figures, pl.col("file")), published])
     if settings.estimate_unpriced:
         cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)
-    return {CARGOES.name: cargoes.sort("shipment_id").collect()}
+    return cargoes.collect()
 
 
-def _verdicts(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-    verdicts = judge(store.scan(CARGOES), rulebook(settings)).sort("shipment_id", "regime")
-    return {VERDICTS.name: verdicts.collect()}
+def _cargo_recipes(settings: Settings, store: Store) -> dict[str, Recipe]:
+    declared, figures = staged_shipments(), reference(store)
+    evidence = _published_evidence(store, figures).sort("shipment_id").collect()
+    published = by_month(evidence.with_columns(month=month_of(pl.col("loading_first"))))
+    months = sorted({*store.months(declared), *published})
+    touching = figures_by_month(figures, months)
+    recipes: dict[str, Recipe] = {}
+    estimates = estimates_by_month(figures.crude_prices_monthly, figures.crude_price_points)
+    for month in months:
+        ingredients = {PROGRAM: program()}
+        if month in store.months(declared):
+            ingredients["declared shipments"] = store.month_identity(declared, month)
+            ingredients |= {name: fingerprint(said) for name, said in touching[month].items()}
+        if month in published:
+            ingredients["customs flows and cases"] = content_identity(published[month])
+        if settings.estimate_unpriced:
+            ingredients["estimates of prices"] = fingerprint(estimates.get(month, []))
+        recipes[month] = {WHOLE: ingredients}
+    return recipes
 
 
-def _every_cargo_judged(book_of: Settings, verdicts: pl.DataFrame, store: Store) -> Finding:
-    expected = legs_of(store.scan(CARGOES), rulebook(book_of)).select("shipment_id", "regime").collect()
+def _evidence_months(store: Store) -> pl.DataFrame:
+    """shipment_id and month of every cargo that may be made, before it is."""
+    declared = store.scan(staged_shipments()).select("shipment_id", month=month_of(pl.col("loading_date")))
+    published = _published_evidence(store, reference(store))
+    others = published.select("shipment_id", month=month_of(pl.col("loading_first")))
+    return pl.concat([declared, others]).collect()
+
+
+def cargo_making() -> Making:
+    """How cargoes are made from all evidence."""
+    return Making(
+        _cargo_recipes,
+        _cargoes,
+        (*REFERENCE_TABLES.values(), CUSTOMS_LINES, staged_shipments()),
+        about=lambda settings: settings.estimate_unpriced,
+        months_of=_evidence_months,
+        source=staged_shipments(),
+    )
+
+
+def _verdicts(settings: Settings, store: Store, regimes: Sequence[str] | None = None) -> pl.DataFrame:
+    return judge(store.scan(CARGOES), stored_rulebook(store), regimes).collect()
+
+
+def _verdict_recipes(settings: Settings, store: Store) -> dict[str, Recipe]:
+    book = stored_rulebook(store)
+    law = LawTouching(Law(book))
+    undated = {
+        regime: {name: fingerprint(said) for name, said in undated_rules(book, regime).items()}
+        for regime in book.regime_codes
+    }
+    recipes: dict[str, Recipe] = {}
+    for month, span in sorted(spans(store.scan(CARGOES)).items()):
+        cargoes = {PROGRAM: program(), "the cargoes": store.month_identity(CARGOES, month)}
+        recipes[month] = {
+            regime: cargoes | undated[regime] | {name: fingerprint(said) for name, said in law.of(regime, span).items()}
+            for regime in book.regime_codes
+        }
+    return recipes
+
+
+VERDICT_MAKING = Making(_verdict_recipes, _verdicts, (*RULE_TABLES.values(), CARGOES), part_column="regime")
+
+
+def _every_cargo_judged(verdicts: pl.DataFrame, store: Store) -> Finding:
+    expected = legs_of(store.scan(CARGOES), stored_rulebook(store)).select("shipment_id", "regime").collect()
     given = verdicts.select("shipment_id", "regime")
     keys = ["shipment_id", "regime"]
     astray = pl.concat([expected.join(given, on=keys, how="anti"), given.join(expected, on=keys, how="anti")])
     return Finding(expected.height, astray.height, astray)
 
 
-def _rederived(settings: Settings, verdicts: pl.DataFrame, store: Store) -> Finding:
+def _rederived(settings: Settings, store: Store) -> Finding:
     # A new sample every night: the state of the rules and cargoes draws it, so a failure can be looked at again.
-    seed = (verdicts.height, settings.as_of, dt.datetime.now(dt.UTC).date())
+    seed = (store.rows(VERDICTS), settings.as_of, dt.datetime.now(dt.UTC).date())
     compared, differing = disagreements(
-        store.scan(CARGOES).collect(), verdicts, rulebook(settings), reference(store), seed
+        store.scan(CARGOES), store.scan(VERDICTS), stored_rulebook(store), reference(store), seed
     )
     return Finding(compared, differing.height, differing)
 
@@ -167,55 +251,53 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             group="publishers",
             reads=LINE_TABLES.values(),
         ),
-        table_assets(
-            _cargoes,
-            {
-                CARGOES: [
-                    TableCheck(
-                        "arrivals_not_added",
-                        "No cargo comes from Japan's arrivals: customs has the same oil, and it would count twice.",
-                        _no_arrivals,
-                    )
-                ]
-            },
-            name="cargoes",
+        monthly_asset(
+            CARGOES,
+            cargo_making(),
+            [
+                TableCheck(
+                    "arrivals_not_added",
+                    "No cargo comes from Japan's arrivals: customs has the same oil, and it would count twice.",
+                    _no_arrivals,
+                    reads=(JAPAN_CRUDE_FROM_RUSSIA,),
+                )
+            ],
             group="judging",
             reads=[staged_shipments(), JAPAN_CRUDE_FROM_RUSSIA, ENFORCEMENT_CASES, CUSTOMS_LINES, *prices],
         ),
-        table_assets(
-            _verdicts,
-            {
-                VERDICTS: [
-                    TableCheck(
-                        "every_cargo_judged",
-                        "One verdict for each cargo and regime in its nexus, no more and no less.",
-                        lambda verdicts, store: _every_cargo_judged(settings, verdicts, store),
-                    ),
-                    TableCheck(
-                        "agrees_with_rederivation",
-                        "A random sample, judged again in plain Python without the engine, gets the same verdicts.",
-                        lambda verdicts, store: _rederived(settings, verdicts, store),
-                    ),
-                    TableCheck(
-                        "flows_not_by_sea_are_out_of_scope",
-                        "A customs flow by pipeline, rail or road gets no verdict on its price.",
-                        _sea_only,
-                    ),
-                    TableCheck(
-                        "customs_value_is_no_finding",
-                        "A customs value above the cap is a flag: a flow is above the cap only if its value less the "
-                        "dearest freight is.",
-                        _no_finding_at_cif,
-                    ),
-                    TableCheck(
-                        "open_verdicts",
-                        "Verdicts that are indeterminate or unpriced: unknown is an answer, and here is why.",
-                        _few_unknown,
-                        WARN,
-                    ),
-                ]
-            },
-            name="verdicts",
+        monthly_asset(
+            VERDICTS,
+            VERDICT_MAKING,
+            [
+                TableCheck(
+                    "every_cargo_judged",
+                    "One verdict for each cargo and regime in its nexus, no more and no less.",
+                    _every_cargo_judged,
+                ),
+                TableCheck(
+                    "agrees_with_rederivation",
+                    "A random sample, judged again in plain Python without the engine, gets the same verdicts.",
+                    lambda _, store: _rederived(settings, store),
+                    each_night=True,
+                ),
+                TableCheck(
+                    "flows_not_by_sea_are_out_of_scope",
+                    "A customs flow by pipeline, rail or road gets no verdict on its price.",
+                    _sea_only,
+                ),
+                TableCheck(
+                    "customs_value_is_no_finding",
+                    "A customs value above the cap is a flag: a flow is above the cap only if its value less the "
+                    "dearest freight is.",
+                    _no_finding_at_cif,
+                ),
+                TableCheck(
+                    "open_verdicts",
+                    "Verdicts that are indeterminate or unpriced: unknown is an answer, and here is why.",
+                    _few_unknown,
+                    WARN,
+                ),
+            ],
             group="judging",
             reads=[CARGOES, *rules],
         ),

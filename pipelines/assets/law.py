@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from pipelines.assess import shipments_contract
-from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.assets.upstreams import fetched
 from pipelines.checks import japan
 from pipelines.checks.figures import (
@@ -66,8 +68,14 @@ _reference = cache(Reference.load)
 
 
 def rulebook(settings: Settings) -> Rulebook:
-    """The rulebook as the night knows it."""
+    """The rulebook that ships, as the night knows it."""
     return _book().as_of(settings.as_of)
+
+
+def stored_rulebook(store: Store) -> Rulebook:
+    """The rulebook of the night, as its tables hold it: what follows from it changes only if they do."""
+    frames: dict[str, Any] = {Path(file).stem: store.scan(table).collect() for file, table in RULE_TABLES.items()}
+    return Rulebook(**frames)
 
 
 def shipped_figures() -> Reference:

@@ -22,6 +22,7 @@ from pipelines.warehouse.check_log import CheckLog
 from pipelines.warehouse.publish import NightRunning, night_lock
 
 NIGHTLY = "nightly"
+FULL = "Make everything again, also what has not changed since the night before."
 FORCE = "Publish even if this release differs implausibly from the one before it: those checks only warn, once."
 
 
@@ -33,11 +34,15 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
     """
 
     @dg.resource(
-        config_schema={"force": dg.Field(bool, default_value=False, description=FORCE)},
+        config_schema={
+            "force": dg.Field(bool, default_value=False, description=FORCE),
+            "full": dg.Field(bool, default_value=False, description=FULL),
+        },
         description="Folders and switches of the night; holds the lock that keeps two nights apart.",
     )
     def night(context: dg.InitResourceContext) -> Iterator[Settings]:
-        of_run = replace(settings, is_forced=context.resource_config["force"])
+        config = context.resource_config
+        of_run = replace(settings, is_forced=config["force"], is_full=config["full"])
         with ExitStack() as stack:
             try:
                 lock = stack.enter_context(night_lock(of_run))

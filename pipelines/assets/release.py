@@ -18,7 +18,8 @@ import dagster as dg
 import polars as pl
 
 import pipelines
-from pipelines.assets.table_asset import OWNERS, WARN, Finding, TableCheck, asset_key, table_assets, table_value
+from pipelines.assets.table_asset import OWNERS, asset_key, table_assets, table_value
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks import releases as jumps
 from pipelines.checks.freshness import newest_date
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
@@ -89,7 +90,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         store.write(CHECK_HISTORY, log.history())
         release = _release(context.run.run_id, settings, results, store)
         store.write(RELEASES, pl.DataFrame([release], schema=RELEASES.polars_schema()))
-        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements())["rows"]
+        rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements(), settings.is_full)["rows"]
         return dg.MaterializeResult(
             metadata={
                 "file": dg.MetadataValue.path(settings.warehouse_file),

@@ -7,21 +7,27 @@ Keep out: anything about one table.
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from pipelines.checks.conservation import not_conserved
+from pipelines.assets.table_check import (
+    ERROR,
+    SAMPLE_ROWS,
+    WARN,
+    Finding,
+    TableCheck,
+    checks_of,
+    look,
+)
 from pipelines.contracts.table import Column, ContractError, Table
 from pipelines.settings import Settings
 from pipelines.warehouse.check_log import CheckLog
+from pipelines.warehouse.months import keep
 from pipelines.warehouse.store import Store
 
-SAMPLE_ROWS = 20
-CONTRACT_CHECK = "keeps_contract"
-CONSERVATION_CHECK = "adds_up"
-ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 CONSEQUENCE = {ERROR: "A failure stops the night.", WARN: "A failure is told, and the night goes on."}
 
 # The stages of a night, which group its assets on the Dagster pages, and who answers for them.
@@ -40,85 +46,8 @@ OWNERS = {
 Lineage = Mapping[str, Iterable[tuple[str, str]]]
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Outcome of a check: rows looked at, rows that failed, a sample of those, and words where numbers do not do."""
-
-    rows_checked: int
-    rows_failed: int
-    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class TableCheck:
-    """A check on one table. `look` is a pure function of the table and the store it was written to.
-
-    The severity decides what a failure means: ERROR stops the night before anything is published, WARN is told.
-    can_be_forced: in a forced night its failure only warns.
-    """
-
-    name: str
-    description: str
-    look: Callable[[pl.DataFrame, Store], Finding]
-    severity: dg.AssetCheckSeverity = ERROR
-    can_be_forced: bool = False
-
-    def severity_in(self, settings: Settings) -> dg.AssetCheckSeverity:
-        """What a failure means in this night."""
-        return WARN if self.can_be_forced and settings.is_forced else self.severity
-
-
-def contract_check(table: Table) -> TableCheck:
-    """Every rule of the table's contract."""
-
-    def look(frame: pl.DataFrame, _: Store) -> Finding:
-        failures = table.failures(frame)
-        rows = failures["row"].drop_nulls().unique()
-        return Finding(frame.height, max(len(rows), int(failures.height > 0)), _offending(table, frame, failures))
-
-    return TableCheck(
-        CONTRACT_CHECK,
-        f"Types, vocabularies, ranges, keys and row rules of {table.full_name}.",
-        look,
-    )
-
-
-def conservation_checks(table: Table) -> list[TableCheck]:
-    """For a table of sums: that they are those of the cargoes. None for other tables."""
-    conserved = table.conserved
-    if conserved is None:
-        return []
-
-    def look(frame: pl.DataFrame, store: Store) -> Finding:
-        compared, differing = not_conserved(conserved, frame, [store.scan(source) for source in conserved.sources])
-        return Finding(compared, differing.height, differing)
-
-    return [
-        TableCheck(
-            CONSERVATION_CHECK,
-            f"{', '.join(measure.name for measure in conserved.measures)} add up to those of "
-            f"{' and '.join(f'{source.schema}.{source.name}' for source in conserved.sources)} ({conserved.rows}).",
-            look,
-        )
-    ]
-
-
-def _offending(table: Table, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
-    """The first failures with the value at fault and the key of its row."""
-    shown = failures.head(SAMPLE_ROWS)
-    values = [
-        str(frame[column][row]) if row is not None and column in frame.columns else None
-        for row, column in shown.select("row", "column").iter_rows()
-    ]
-    keys = frame.select(table.key).with_row_index("row").cast({"row": pl.Int64})
-    return shown.with_columns(value=pl.Series(values, dtype=pl.String)).join(
-        keys, on="row", how="left", maintain_order="left"
-    )
-
-
 def table_assets(
-    compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame]],
+    compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame | None]],
     tables: Mapping[Table, Sequence[TableCheck]] | Iterable[Table],
     *,
     name: str,
@@ -126,80 +55,104 @@ def table_assets(
     reads: Mapping[Table, Iterable[Table]] | Iterable[Table] = (),
     kind: str = "polars",
     lineage: Mapping[Table, Lineage] | None = None,
+    stored: Callable[[Settings, Store], None] = lambda settings, store: None,
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
-    compute: settings and store to a frame per table name. tables: the tables, with checks beside the contract.
-    reads: what the tables are made of, for each of them or for all. group: a stage of `OWNERS`. lineage: of the
-    columns of each table; without it, of those that the contract takes over from a table that is read.
+    compute: settings and store to a frame per table name, or None where the table stays as it is stored. tables: the
+    tables, with checks beside the contract. reads: what the tables are made of, for each of them or for all. group: a
+    stage of `OWNERS`. lineage: of the columns of each table; without it, of those that the contract takes over from a
+    table that is read. stored: called when all tables are.
     """
     read_by_all = [] if isinstance(reads, Mapping) else list(reads)
     checks = {
-        table: [contract_check(table), *conservation_checks(table), *more]
+        table: checks_of(table, more)
         for table, more in (tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables))
     }
     sources = {table: list(reads[table]) if isinstance(reads, Mapping) else read_by_all for table in checks}
-    made_from = {table: lineage[table] if lineage else _taken_over(table, sources[table]) for table in checks}
+    made_from = {table: lineage[table] if lineage else taken_over(table, sources[table]) for table in checks}
 
     @dg.multi_asset(
         name=name,
-        specs=[
-            dg.AssetSpec(
-                asset_key(table),
-                deps=[asset_key(read) for read in sources[table]],
-                group_name=group,
-                description=table.meaning,
-                owners=[OWNERS[group]],
-                kinds={kind},
-                metadata={
-                    "dagster/column_schema": column_schema(table, made_from[table]),
-                    "dagster/table_name": table.full_name,
-                },
-            )
-            for table in checks
-        ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                check.name,
-                asset=asset_key(table),
-                description=f"{check.description} {CONSEQUENCE[check.severity]}",
-                blocking=check.severity is ERROR,
-                metadata={"severity": check.severity.value},
-            )
-            for table in checks
-            for check in checks[table]
-        ],
+        specs=[asset_spec(table, group, sources[table], kind, made_from[table]) for table in checks],
+        check_specs=[check_spec(table, check) for table in checks for check in checks[table]],
     )
     def assets(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult]:
         store = Store(settings.store_folder)
-        frames = compute(settings, store)
+        try:
+            frames = compute(settings, store)
+        except ContractError as error:
+            raise dg.Failure(description=str(error)) from error
         for table, table_checks in checks.items():
             results = _store(table, frames[table.name], table_checks, settings, context.run.run_id)
             yield dg.MaterializeResult(
                 asset_key=asset_key(table),
                 metadata={
-                    "dagster/row_count": frames[table.name].height,
-                    "dagster/column_lineage": _column_lineage(made_from[table]),
+                    "dagster/row_count": store.rows(table),
+                    "dagster/column_lineage": column_lineage(made_from[table]),
                 },
                 check_results=results,
             )
+        stored(settings, store)
 
     return assets
 
 
+def asset_spec(
+    table: Table, group: str, reads: Iterable[Table], kind: str, lineage: Lineage, partitions: Any = None
+) -> dg.AssetSpec:
+    """What Dagster shows of a table, before anything is made."""
+    return dg.AssetSpec(
+        asset_key(table),
+        deps=[asset_key(read) for read in reads],
+        group_name=group,
+        description=table.meaning,
+        owners=[OWNERS[group]],
+        kinds={kind},
+        partitions_def=partitions,
+        metadata={
+            "dagster/column_schema": column_schema(table, lineage),
+            "dagster/table_name": table.full_name,
+        },
+    )
+
+
+def check_spec(table: Table, check: TableCheck) -> dg.AssetCheckSpec:
+    """What Dagster shows of a check."""
+    return dg.AssetCheckSpec(
+        check.name,
+        asset=asset_key(table),
+        description=f"{check.description} {CONSEQUENCE[check.severity]}",
+        blocking=check.severity is ERROR,
+        metadata={"severity": check.severity.value},
+    )
+
+
 def _store(
-    table: Table, frame: pl.DataFrame, checks: Sequence[TableCheck], settings: Settings, run_id: str
+    table: Table, frame: pl.DataFrame | None, checks: Sequence[TableCheck], settings: Settings, run_id: str
 ) -> list[dg.AssetCheckResult]:
     """Stores a table, looks at it with its checks, and keeps what they found."""
     store = Store(settings.store_folder)
     try:
-        frame = table.conform(frame)
+        if frame is not None and table.is_by_month:
+            keep(table, frame, store)
+        elif frame is not None:
+            store.write(table, frame)
     except ContractError as error:
         raise dg.Failure(description=str(error)) from error
-    store.write(table, frame)
-    outcomes = [_Outcome(table, check, check.severity_in(settings), check.look(frame, store)) for check in checks]
+    if table.is_by_month:
+        return told(table, look(table, checks, store, settings), settings, run_id)
+    stored = store.scan(table).collect()
+    return told(table, {check: check.look(stored, store) for check in checks}, settings, run_id)
+
+
+def told(
+    table: Table, findings: Mapping[TableCheck, Finding], settings: Settings, run_id: str
+) -> list[dg.AssetCheckResult]:
+    """Keeps what the checks of a table found in this night, and tells Dagster."""
+    outcomes = [_Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
     checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
     results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
     CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
@@ -292,7 +245,7 @@ def _limits(column: Column) -> list[str]:
     return limits
 
 
-def _taken_over(table: Table, reads: Iterable[Table]) -> Lineage:
+def taken_over(table: Table, reads: Iterable[Table]) -> Lineage:
     """The columns that are one and the same object in the contract of the table and of one that it reads."""
     return {
         column.name: [(read.full_name, column.name) for read in reads if any(column is own for own in read.columns)]
@@ -300,7 +253,7 @@ def _taken_over(table: Table, reads: Iterable[Table]) -> Lineage:
     }
 
 
-def _column_lineage(lineage: Lineage) -> dg.TableColumnLineage:
+def column_lineage(lineage: Lineage) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             column: [dg.TableColumnDep(dg.AssetKey(table.split(".")), source) for table, source in sorted(made_from)]

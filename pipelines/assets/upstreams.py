@@ -14,7 +14,8 @@ from functools import partial
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.table_asset import WARN, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks.figures import ROUNDING_USD_PER_BBL, differing
 from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_REQUESTS, SOURCE_SNAPSHOTS
 from pipelines.contracts.market import CRUDE_PRICES_DAILY, EIA_SPOT_PRICES_DAILY, FRED_SPOT_PRICES_DAILY

@@ -29,19 +29,22 @@ COMPARED = (
 
 
 def disagreements(
-    cargoes: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: PriceReference, seed: object
+    cargoes: pl.LazyFrame, verdicts: pl.LazyFrame, book: Rulebook, reference: PriceReference, seed: object
 ) -> tuple[int, pl.DataFrame]:
     """Cargo-regimes compared, and those on which the engine and the re-derivation differ.
 
     cargoes: `CARGOES`; verdicts: `VERDICTS` on them. Result: shipment_id, regime, column, engine, rederived.
     """
-    short = cargoes.filter((pl.col("loading_last") - pl.col("loading_first")).dt.total_days() <= LONGEST_WINDOW_DAYS)
+    window = (pl.col("loading_last") - pl.col("loading_first")).dt.total_days()
+    short = cargoes.filter(window <= LONGEST_WINDOW_DAYS).select("shipment_id", "evidence_kind").collect()
     draw = random.Random(str(seed)).getrandbits(32)
     # Of each kind, so that thousands of customs flows do not crowd out the declared cargoes.
     kinds = short.sort("shipment_id").partition_by("evidence_kind", maintain_order=True)
-    sample = pl.concat([short.clear(), *(kind.sample(min(SAMPLE_CARGOES, kind.height), seed=draw) for kind in kinds)])
+    drawn = [kind.sample(min(SAMPLE_CARGOES, kind.height), seed=draw)["shipment_id"] for kind in kinds]
+    ids = pl.concat([pl.Series("shipment_id", [], pl.String), *drawn]).sort()
+    sample = cargoes.filter(pl.col("shipment_id").is_in(ids.implode())).sort("shipment_id").collect()
     rederiver = Rederiver.of(book, reference)
-    given = verdicts.join(sample.select("shipment_id"), on="shipment_id", how="semi")
+    given = verdicts.filter(pl.col("shipment_id").is_in(ids.implode())).collect()
     engine = {(row["shipment_id"], row["regime"]): row for row in given.iter_rows(named=True)}
     found: list[dict[str, str]] = []
     compared = 0

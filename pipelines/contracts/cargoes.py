@@ -41,6 +41,7 @@ CARGOES = Table(
     grain="one row per cargo or customs flow, priced as far as the evidence allows; "
     "kinds of evidence may describe the same oil, so add up only within one",
     key=("shipment_id",),
+    is_by_month=True,
     columns=(
         _SHIPMENT_ID,
         Column("evidence_kind", pl.String(), "what the row rests on", required=True, allowed=EVIDENCE_KINDS),
@@ -136,6 +137,7 @@ VERDICTS = Table(
     name="shipment_verdicts",
     grain="one row per shipment and regime in its nexus, so add up only within one regime",
     key=("shipment_id", "regime"),
+    is_by_month=True,
     columns=(
         _SHIPMENT_ID,
         Column("regime", pl.String(), "regime code", required=True),

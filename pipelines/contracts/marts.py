@@ -81,6 +81,7 @@ VERDICT_CHANGES = Table(
     name="verdict_changes",
     grain="one row per cargo and regime whose verdict as known at loading is not the verdict as known now",
     key=("shipment_id", "regime"),
+    is_by_month=True,
     columns=(
         Column("shipment_id", pl.String(), "id of the cargo", required=True),
         _REGIME,
@@ -105,6 +106,7 @@ VERDICT_SENSITIVITY = Table(
     name="verdict_sensitivity",
     grain="one row per cargo, regime and assumption under which the verdict flips",
     key=("shipment_id", "regime", "assumption"),
+    is_by_month=True,
     columns=(
         Column("shipment_id", pl.String(), "id of the cargo", required=True),
         _REGIME,
@@ -229,6 +231,7 @@ LISTED_VESSEL_CARGOES = Table(
     name="listed_vessel_cargoes",
     grain="one row per cargo and authority whose list its vessel stands or has stood on",
     key=("shipment_id", "authority"),
+    is_by_month=True,
     columns=(
         Column("shipment_id", pl.String(), "id of the cargo", required=True),
         Column("vessel_imo", pl.String(), "IMO number of the vessel, which alone decides the match", required=True),
@@ -264,6 +267,7 @@ ATTESTATION_GAPS = Table(
     name="attestation_gaps",
     grain="one row per declared cargo, regime, gap and attestation; empty where no attestation was handed in at all",
     key=("shipment_id", "regime", "gap", "attestation_id"),
+    is_by_month=True,
     columns=(
         Column("shipment_id", pl.String(), "id of the cargo", required=True),
         _REGIME,

@@ -143,6 +143,7 @@ JUDGED_CARGOES = Table(
     name="judged_cargoes",
     grain="one row per cargo and regime in its nexus: the verdict beside the cargo, and the amounts to add up",
     key=("shipment_id", "regime"),
+    is_by_month=True,
     columns=(
         VERDICTS.column("shipment_id"),
         REGIME,

@@ -89,7 +89,10 @@ class Conserved:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: `schema` is reference, staging, marts, quality or input; `grain` reads "one row per ..."."""
+    """A table: `schema` is reference, staging, marts, quality or input; `grain` reads "one row per ...".
+
+    is_by_month: its rows are about cargoes, and it is kept by the month of their loading, a file for each.
+    """
 
     schema: str
     name: str

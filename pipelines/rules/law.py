@@ -89,14 +89,36 @@ class Law:
         deciding = pl.col("effect") != "never"
         self.transitions = book.transitions.filter(deciding)
         self.exemptions = book.exemptions.filter(deciding)
-        self.voyage_days = _days(
-            book.price_caps.select("valid_from", "valid_to", "certain_from", "verified_to"),
-            self.transitions.select("valid_from", "valid_to", "loaded_before"),
-            self.exemptions.select("valid_from", "valid_to", "loaded_before"),
-        )
+        self.voyage_days = self._voyage_days(pl.lit(True))
         self.contract_days = _days(self.transitions.select("contract_before"))
         rows = [*self.transitions.to_dicts(), *self.exemptions.to_dicts()]
         self.scope_tests = list(dict.fromkeys(ScopeTest.of(row) for row in rows))
+
+    def _voyage_days(self, where: pl.Expr) -> list[dt.date]:
+        return _days(
+            self.book.price_caps.filter(where).select("valid_from", "valid_to", "certain_from", "verified_to"),
+            self.transitions.filter(where).select("valid_from", "valid_to", "loaded_before"),
+            self.exemptions.filter(where).select("valid_from", "valid_to", "loaded_before"),
+        )
+
+    def days_of(self, regime: str) -> list[dt.date]:
+        """The days on which a rule of a regime begins or ends."""
+        return self._days_by_regime[regime]
+
+    @cached_property
+    def _days_by_regime(self) -> dict[str, list[dt.date]]:
+        return {regime: self._voyage_days(pl.col("regime") == regime) for regime in self.book.regime_codes}
+
+    @cached_property
+    def own_eras(self) -> pl.DataFrame:
+        """The era of each regime alone, by era: days on which only rules of others begin or end are none of its."""
+        rows = [
+            {"regime": regime, "era": era, "own_era": bisect_right(days, first) if first is not None else 0}
+            for regime, days in self._days_by_regime.items()
+            for era in range(self.last_era + 1)
+            for first in [self.first_day(era)]
+        ]
+        return pl.DataFrame(rows, schema={"regime": pl.String(), "era": pl.Int32(), "own_era": pl.Int32()})
 
     @property
     def last_era(self) -> int:

@@ -6,10 +6,12 @@ Keep out: how one file is read (`pipelines.sources.shipments_file`).
 """
 
 import hashlib
+import json
 import stat
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -18,7 +20,8 @@ from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Column, Table
 from pipelines.errors import UserError
 from pipelines.shown import shown_name
-from pipelines.sources.shipments_file import READERS, InputFileError, opened, read_opened
+from pipelines.sources.readings import Readings
+from pipelines.sources.shipments_file import READERS, InputFileError, Intake, opened, read_opened
 
 _NOT_MEANT = (".", "~$")  # hidden files, and the locks that spreadsheet programs put beside an open file
 
@@ -40,13 +43,18 @@ class Landing:
 
 
 def read_folder(
-    folder: Path, table: Table, prefix: str = "", taken: Collection[str] = (), about: pl.Expr | None = None
+    folder: Path,
+    table: Table,
+    prefix: str = "",
+    taken: Collection[str] = (),
+    about: pl.Expr | None = None,
+    kept: Readings | None = None,
 ) -> Landing:
     """Reads every file of a folder in order of name; a folder that is missing is empty.
 
     table: an input contract whose key is one id column. prefix: goes before the names of files, so that files of
     two folders stay apart. taken: ids that other evidence has. about: true for the rows that the files are read for;
-    the others count as not read.
+    the others count as not read. kept: what files gave that were read before; without it all are read.
 
     The same bytes are read once. An id that is taken, or that an earlier file has already, is set aside: which
     row is right cannot be known. A file that cannot be read is listed as refused and does not stop the others; a
@@ -69,7 +77,7 @@ def read_folder(
                 if digest in hashes:
                     entry["outcome"] = "repeated"
                     continue
-                intake = read_opened(content, path, table)
+                intake = _intake(content, path, table, digest, kept)
         except InputFileError as error:
             entry["message"] = str(error)
             continue
@@ -92,6 +100,33 @@ def read_folder(
             "ignored_columns": ";".join(intake.ignored_columns) or None,
         }
     return Landing(pl.concat(accepted), pl.concat(quarantine), pl.DataFrame(files, schema=INPUT_FILES.polars_schema()))
+
+
+def contents_of(folder: Path, prefix: str = "") -> list[tuple[str, str]]:
+    """Name and hash of every file of a folder, as `read_folder` lists them; no hash for one that it would refuse."""
+    return sorted((prefix + shown_name(path), digest_of(path) or "") for path in files_of(folder))
+
+
+def _intake(content: BinaryIO, path: Path, table: Table, digest: str, kept: Readings | None) -> Intake:
+    """What a file gives, or gave when the same bytes were read before by the same contract."""
+    if kept is None:
+        return read_opened(content, path, table)
+    identity = ("landed", shown_name(path), digest, table.duckdb_ddl())
+    if (found := kept.find(*identity)) is not None:
+        note, frames = found
+        numbers = frames["numbers"]["row_number"]
+        return Intake(
+            frames["accepted"], numbers, frames["rejected"], int(note["rows_read"]), json.loads(note["ignored_columns"])
+        )
+    intake = read_opened(content, path, table)
+    frames = {
+        "accepted": intake.accepted,
+        "numbers": intake.accepted_row_numbers.alias("row_number").to_frame(),
+        "rejected": intake.rejected,
+    }
+    note = {"rows_read": str(intake.rows_read), "ignored_columns": json.dumps(intake.ignored_columns)}
+    kept.keep(identity, note, frames)
+    return intake
 
 
 def digest_of(path: Path) -> str | None:

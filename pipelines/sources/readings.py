@@ -1,4 +1,4 @@
-"""What reading a snapshot gave, kept so that a night reads only what is new.
+"""What reading a snapshot or a landed file gave, kept so that a night reads only what is new.
 
 Here: the folder of readings, valid for the code that made them.
 Add here: nothing; a reading can always be made again from the landing folder.
@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +31,10 @@ def _code() -> str:
 
 @dataclass(frozen=True)
 class Readings:
-    """A folder `<code>/<source>-<document and bytes>/`, a Parquet file for each table of a document."""
+    """A folder `<code>/<hash of what was read>/`, a Parquet file for each table of it."""
 
     folder: Path
+    _used: set[str] = field(default_factory=set, compare=False)
 
     def find(self, *identity: str) -> tuple[dict[str, str], dict[str, pl.DataFrame]] | None:
         """The note and the frames that were kept, if they were."""
@@ -42,11 +43,13 @@ class Readings:
             note = json.loads((place / "note.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        self._used.add(place.name)
         return note, {file.stem: pl.read_parquet(file, glob=False) for file in sorted(place.glob("*.parquet"))}
 
     def keep(self, identity: Iterable[str], note: Mapping[str, str], frames: Mapping[str, pl.DataFrame]) -> None:
         """Keeps the frames and a note on them; readings of other code are dropped."""
         place = self._place(identity)
+        self._used.add(place.name)
         aside = place.with_name(f".{place.name}.{os.getpid()}")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -58,6 +61,12 @@ class Readings:
         for other in self.folder.iterdir():
             if other.name != _code():
                 shutil.rmtree(other, ignore_errors=True)
+
+    def forget_others(self) -> None:
+        """Lets go of readings that nobody has asked for through this object."""
+        for place in (self.folder / _code()).glob("*"):
+            if place.name not in self._used:
+                shutil.rmtree(place, ignore_errors=True)
 
     def _place(self, identity: Iterable[str]) -> Path:
         name = hashlib.sha256("\0".join(identity).encode()).hexdigest()[:32]

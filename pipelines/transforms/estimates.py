@@ -21,7 +21,7 @@ def with_estimated_prices(cargoes: pl.LazyFrame, prices: pl.DataFrame, points: p
     month and of the months beside it, plus the lowest and highest differential seen. A single figure is not
     given, and only a range that lies above the cap as a whole gives `above_cap`.
     """
-    ranges = _monthly_ranges(prices, points).lazy()
+    ranges = monthly_ranges(prices, points).lazy()
     is_unpriced = (
         pl.col("price_low_usd_per_bbl").is_null()
         & pl.col("price_high_usd_per_bbl").is_null()
@@ -59,7 +59,7 @@ def differentials(prices: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _monthly_ranges(prices: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
+def monthly_ranges(prices: pl.DataFrame, points: pl.DataFrame) -> pl.DataFrame:
     """grade_key, estimate_month, estimate_low, estimate_high, for the months in which the grade was seen."""
     beside = pl.DataFrame({"shift": ["-1mo", "0mo", "1mo"]})
     spans = (

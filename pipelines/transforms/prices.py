@@ -6,6 +6,7 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 """
 
 import datetime as dt
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -185,9 +186,8 @@ def monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
 
 def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
     """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
-    points = reference.freight_points.with_columns(top=pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl"))
-    freight = points.filter(pl.col("component") == "freight")
-    insurance = points.filter(pl.col("component") == "insurance")["top"].max()
+    freight = reference.freight_points.filter(pl.col("component") == "freight")
+    tops = highest_freights(reference.freight_points)
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
@@ -195,17 +195,17 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
         cargoes.join(reference.incoterms.lazy().drop("note"), on="incoterm", how="left")
         .with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
         .join(
-            _freight_by_day(freight, "destination_country").rename({"top": "route_freight"}).lazy(),
+            freight_by_day(freight, "destination_country").rename({"top": "route_freight"}).lazy(),
             on=["destination_country", "freight_day"],
             how="left",
         )
-        .join(_freight_by_day(freight).rename({"top": "any_freight"}).lazy(), on="freight_day", how="left")
+        .join(freight_by_day(freight).rename({"top": "any_freight"}).lazy(), on="freight_day", how="left")
         .with_columns(
             top_freight=pl.coalesce(
                 "route_freight",
-                pl.col("destination_country").replace_strict(_tops(freight), default=None, return_dtype=pl.Float64),
+                pl.col("destination_country").replace_strict(tops.by_route, default=None, return_dtype=pl.Float64),
                 "any_freight",
-                pl.lit(freight["top"].max(), pl.Float64),
+                pl.lit(tops.of_all, pl.Float64),
             )
         )
         .with_columns(
@@ -215,20 +215,40 @@ def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
             ),
             lacks_costs=(needs_freight | needs_insurance).fill_null(False),
             estimated_costs_high_usd_per_bbl=pl.when(needs_freight).then("top_freight").otherwise(0.0)
-            + pl.when(needs_insurance).then(pl.lit(insurance, pl.Float64)).otherwise(0.0),
+            + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
         )
     )
 
 
-def _tops(freight: pl.DataFrame) -> dict[str, float]:
-    return dict(freight.group_by("destination_country").agg(pl.col("top").max()).iter_rows())
+_TOP = pl.coalesce("high_usd_per_bbl", "low_usd_per_bbl")
 
 
-def _freight_by_day(freight: pl.DataFrame, *route: str) -> pl.DataFrame:
+@dataclass(frozen=True)
+class HighestFreights:
+    """The highest freight ever seen on each route and on any, and the highest insurance, USD/bbl."""
+
+    by_route: dict[str, float]
+    of_all: float | None
+    insurance: float | None
+
+
+def highest_freights(points: pl.DataFrame) -> HighestFreights:
+    """What freights of `FREIGHT_POINTS` come to at most, whatever the day."""
+    tops = points.select("component", "destination_country", top=_TOP)
+    freight = tops.filter(pl.col("component") == "freight")
+    return HighestFreights(
+        dict(freight.group_by("destination_country", maintain_order=True).agg(pl.col("top").max()).iter_rows()),
+        freight.select(pl.col("top").max()).item(),
+        tops.filter(pl.col("component") == "insurance").select(pl.col("top").max()).item(),
+    )
+
+
+def freight_by_day(freight: pl.DataFrame, *route: str) -> pl.DataFrame:
     """The highest freight of the points within reach of each day, by route: route columns, freight_day, top."""
     reach = dt.timedelta(days=FREIGHT_WINDOW_DAYS)
     days = freight.with_columns(
-        freight_day=pl.date_ranges(pl.col("first_date") - reach, pl.col("last_date") + reach)
+        top=_TOP,
+        freight_day=pl.date_ranges(pl.col("first_date") - reach, pl.col("last_date") + reach),
     ).explode("freight_day")
     return days.group_by(*route, "freight_day").agg(pl.col("top").max())
 

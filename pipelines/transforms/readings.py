@@ -63,8 +63,8 @@ def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
 def levels_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     """Every reading of every situation, with its cap.
 
-    Adds to each row: reading, product_class, loading_era, level_era, is_under_way, and the columns of `Law.caps`
-    and `Law.starts`.
+    Adds to each row: reading, product_class, loading_era, level_era, own_* of both (as `Law.own_eras`), is_under_way,
+    and the columns of `Law.caps` and `Law.starts`.
     """
     eras = (
         situations.with_columns(product_class=pl.col("class_key").str.split("|"))
@@ -80,6 +80,9 @@ def levels_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
         )
         .explode("level_era")
     )
+    for era in ("loading_era", "level_era"):
+        own = law.own_eras.lazy().rename({"era": era, "own_era": f"own_{era}"})
+        eras = eras.join(own, on=["regime", era], how="left", maintain_order="left")
     on_level = ["regime", "product_class", "era"]
     capped = (
         eras.join(
@@ -323,8 +326,8 @@ def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
         .first(),
         is_exemption_open=(capped & pl.col("open_id").is_not_null()).any(),
         n_readings=pl.col("label").n_unique(),
-        n_levels=pl.col("level_era").n_unique(),
-        n_loadings=pl.col("loading_era").n_unique(),
+        n_levels=pl.col("own_level_era").n_unique(),
+        n_loadings=pl.col("own_loading_era").n_unique(),
         labels=pl.col("label").unique(maintain_order=True).str.join("; "),
         caps_text=pl.col("cap_text").drop_nulls().unique(maintain_order=True).str.join(" or "),
         prior_text=pl.col("prior_text").drop_nulls().unique(maintain_order=True).str.join(", "),

@@ -6,14 +6,15 @@ Keep out: SQL that answers a question (`sql/`) and the publishing of the file (p
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
-from pipelines.contracts.table import ContractError, Table
+from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.table import ContractError, Table, sql_literal
 from pipelines.errors import UserError
 from pipelines.warehouse import lake
 from pipelines.warehouse.store import Store
@@ -145,8 +146,12 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
-            path = _parquet_name(store.path(table)).replace("'", "''")
-            connection.execute(f"CREATE VIEW {table.schema}.{table.name} AS SELECT * FROM read_parquet('{path}')")
+            paths = ", ".join(sql_literal(_parquet_name(path)) for path in store.paths(table))
+            if paths:
+                name = quoted(table.schema, table.name)
+                connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
+            else:
+                connection.execute(table.duckdb_ddl())
         for table, sql in queries.items():
             connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
             results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
@@ -191,17 +196,67 @@ def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Sto
         connection.execute("DETACH warehouse")
 
 
+def renew(file: Path, changes: Mapping[Table, Collection[str] | None], tables: Iterable[Table], store: Store) -> None:
+    """Brings a file that `build` made up to what is stored, in one transaction.
+
+    changes: the tables that differ, with the months that do; None for a table that is not kept by month.
+    Raises as `build` does.
+    """
+    with memory() as connection:
+        path = str(file).replace("'", "''")
+        connection.execute(f"ATTACH '{path}' AS warehouse")
+        # Verdicts have no month of their own: theirs are those of the cargoes, as the file still has them.
+        months = sorted({month for touched in changes.values() for month in touched or ()})
+        if months:
+            connection.execute(
+                "CREATE TABLE touched AS SELECT shipment_id, strftime(loading_first, '%Y-%m') AS month "
+                f"FROM warehouse.{CARGOES.full_name} WHERE strftime(loading_first, '%Y-%m') IN (SELECT unnest(?))",
+                [months],
+            )
+        connection.execute("USE warehouse")
+        connection.execute("BEGIN")
+        for table, touched in changes.items():
+            name = quoted(table.schema, table.name)
+            if touched is None:
+                connection.execute(f"DELETE FROM {name}")
+                _insert(connection, table, store)
+            else:
+                of_months = "SELECT shipment_id FROM memory.touched WHERE month IN (SELECT unnest(?))"
+                connection.execute(f"DELETE FROM {name} WHERE shipment_id IN ({of_months})", [sorted(touched)])
+                _insert(connection, table, store.narrowed(touched))
+        connection.execute("COMMIT")
+        for table in tables:
+            _require_rows(connection, table, store)
+        connection.execute("CHECKPOINT warehouse")
+        connection.execute("USE memory")
+        connection.execute("DETACH warehouse")
+
+
+def has_room(file: Path) -> bool:
+    """True while most of a file is content: what is replaced again and again leaves free blocks behind."""
+    with read_only(file) as connection:
+        total, used = connection.execute("SELECT total_blocks, used_blocks FROM pragma_database_size()").fetchall()[0]
+    return bool(total <= 2 * used)
+
+
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
     connection.execute(table.duckdb_ddl())
-    name = quoted(table.schema, table.name)
-    columns = ", ".join(quoted(column.name) for column in table.columns)
-    connection.execute(
-        f"INSERT INTO {name} ({columns}) SELECT {columns} FROM read_parquet(?)", [_parquet_name(store.path(table))]
-    )
+    _insert(connection, table, store)
     for comment in table.duckdb_comments():
         connection.execute(comment)
-    counted = _count(connection, name)
-    stored = store.scan(table).select(pl.len()).collect().item()
+    _require_rows(connection, table, store)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
+    columns = ", ".join(quoted(column.name) for column in table.columns)
+    if paths := [_parquet_name(path) for path in store.paths(table)]:
+        connection.execute(
+            f"INSERT INTO {quoted(table.schema, table.name)} ({columns}) SELECT {columns} FROM read_parquet(?)", [paths]
+        )
+
+
+def _require_rows(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
+    counted, stored = _count(connection, quoted(table.schema, table.name)), store.rows(table)
     if counted != stored:
         raise RuntimeError(f"{table.schema}.{table.name} holds {counted} rows, {stored} were stored.")
 

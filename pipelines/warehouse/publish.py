@@ -6,16 +6,19 @@ Keep out: the content of the tables.
 """
 
 import fcntl
+import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from pipelines.contracts.table import Table
 from pipelines.settings import Settings
 from pipelines.warehouse import duck, releases
-from pipelines.warehouse.store import Store
+from pipelines.warehouse.store import Store, identity_of
 
 
 class NightRunning(Exception):
@@ -52,23 +55,81 @@ def night_lock(settings: Settings) -> Iterator[Path]:
             _held.remove(settings.warehouse_folder)
 
 
-def publish(settings: Settings, tables: Iterable[Table], macros: Iterable[str]) -> dict[str, Any]:
+def publish(settings: Settings, tables: Sequence[Table], macros: Sequence[str], afresh: bool = False) -> dict[str, Any]:
     """Builds the warehouse from the store and renames it into place; returns what `releases.describe` says of it.
 
     People see the whole old file or the whole new one. What lies beside it follows (`releases.keep`).
+    afresh: the file is built from nothing, and not from a copy of the one that is published.
     """
     aside = settings.warehouse_folder / f".warehouse-{os.getpid()}.duckdb"
-    duck.build(aside, tables, macros, Store(settings.store_folder))
+    store, note = Store(settings.store_folder), settings.store_folder / "published.json"
+    holds = _holding(tables, macros, store)
+    if afresh or not _renewed(settings.warehouse_file, aside, note, holds, tables, store):
+        aside.unlink(missing_ok=True)
+        duck.build(aside, tables, macros, store)
     if (log := aside.with_name(aside.name + ".wal")).exists():
         raise RuntimeError(f"{log.name} was left beside the new file; it is not complete, nothing was published.")
     release = releases.describe(aside)
     if release is None:
         raise RuntimeError(f"{aside.name} does not say which release it is; nothing was published.")
-    releases.stage(settings, release, aside)
+    holds["sha256"] = releases.stage(settings, release, aside)
     releases.flush(aside)
     # What someone wrote into the old file goes with it: its log would not fit the new one.
     settings.warehouse_file.with_name(settings.warehouse_file.name + ".wal").unlink(missing_ok=True)
     aside.replace(settings.warehouse_file)
     releases.flush(settings.warehouse_folder)
     releases.keep(settings, release)
+    releases.write(note, holds | {"release_id": release["release_id"]})
     return release
+
+
+def _holding(tables: Sequence[Table], macros: Sequence[str], store: Store) -> dict[str, Any]:
+    """What a file built now would hold: how it is made, and each table or month of it by its identity."""
+    made = [duck.STORAGE_VERSION, duckdb.__version__, *macros]
+    made += [statement for table in tables for statement in (table.duckdb_ddl(), *table.duckdb_comments())]
+    return {
+        "made": identity_of(made),
+        "tables": {
+            table.full_name: {month: store.month_identity(table, month) for month in store.months(table)}
+            if table.is_by_month
+            else store.identity(table)
+            for table in tables
+        },
+    }
+
+
+def _renewed(
+    current: Path, aside: Path, note: Path, holds: dict[str, Any], tables: Sequence[Table], store: Store
+) -> bool:
+    """Makes the new file from a copy of the current one, in which only what has changed is replaced.
+
+    False where that cannot be, or is not worth it: another program, another file than the one that was published,
+    or one that has more free room than content; and where more than half of the months have changed.
+    """
+    try:
+        before = json.loads(note.read_text(encoding="utf-8"))
+        if before["made"] != holds["made"] or before["tables"].keys() != holds["tables"].keys():
+            return False
+        changes = {
+            table: months
+            for table in tables
+            if (months := _changed(before["tables"][table.full_name], holds["tables"][table.full_name])) != set()
+        }
+        by_month = [table for table in tables if table.is_by_month]
+        if 2 * sum(len(changes.get(table) or ()) for table in by_month) > sum(len(store.months(t)) for t in by_month):
+            return False
+        if releases.copy(current, aside) != before["sha256"] or not duck.has_room(aside):
+            return False
+    except (OSError, ValueError, KeyError, duck.WarehouseError):
+        return False
+    duck.renew(aside, changes, tables, store)
+    return True
+
+
+def _changed(before: Any, now: Any) -> set[str] | None:
+    """The months that differ; None for a table not kept by month that does; none where it is the same."""
+    if before == now:
+        return set()
+    if not isinstance(now, dict) or not isinstance(before, dict):
+        return None
+    return {month for month in {*before, *now} if before.get(month) != now.get(month)}

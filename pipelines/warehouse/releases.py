@@ -5,6 +5,7 @@ Add here: another fact about a release as a whole.
 Keep out: how the file is built and replaced (`pipelines.warehouse.publish`), and how two releases differ.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -98,14 +99,15 @@ def _named(name: str, found: dict[str, Source]) -> Source:
     return files[0]
 
 
-def stage(settings: Settings, release: dict[str, Any], file: Path) -> None:
-    """Copies a file that is about to be published to where `keep` only has to rename it."""
+def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
+    """Copies a file that is about to be published to where `keep` only has to rename it; returns its hash."""
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    shutil.copyfile(file, aside / settings.warehouse_file.name)
+    digest = copy(file, aside / settings.warehouse_file.name)
     flush(aside / settings.warehouse_file.name)
-    _write(aside / "release.json", release)
+    write(aside / "release.json", release)
+    return digest
 
 
 def keep(settings: Settings, release: dict[str, Any]) -> None:
@@ -114,7 +116,7 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
     `release.json` tells what the file is, a copy of it is among the kept releases, and no more are kept than
     the settings say. May be cut off at any instant and done again.
     """
-    _write(settings.warehouse_folder / "release.json", release)
+    write(settings.warehouse_folder / "release.json", release)
     folder = settings.releases_folder / release["release_id"]
     if not folder.exists():
         if not _hidden(folder).exists():
@@ -138,6 +140,16 @@ def recover(settings: Settings) -> None:
         keep(settings, release)
 
 
+def copy(source: Path, target: Path) -> str:
+    """Copies a file; returns the hash of what was copied."""
+    digest = hashlib.sha256()
+    with source.open("rb") as content, target.open("wb") as copied:
+        while block := content.read(1 << 20):
+            digest.update(block)
+            copied.write(block)
+    return digest.hexdigest()
+
+
 def flush(path: Path) -> None:
     """Waits until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -151,7 +163,8 @@ def _hidden(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}")
 
 
-def _write(file: Path, release: dict[str, Any]) -> None:
+def write(file: Path, said: dict[str, Any]) -> None:
+    """Writes a small file whole or not at all."""
     aside = file.with_name(f".{file.name}")
-    aside.write_text(json.dumps(release, indent=2, default=str) + "\n", encoding="utf-8")
+    aside.write_text(json.dumps(said, indent=2, default=str) + "\n", encoding="utf-8")
     aside.replace(file)

@@ -1,36 +1,114 @@
-"""Tables as Parquet files, one per table, between assets.
+"""Tables as Parquet files between assets: one per table, or one per month of loading for tables about cargoes.
 
-Here: writing a table whole, reading it lazily.
+Here: writing a table or a month of it whole, with a note of what it was made from; reading lazily; identities.
 Add here: another layout of the files.
-Keep out: checks of content, DuckDB.
+Keep out: checks of content, what a note says (`pipelines.warehouse.months`), DuckDB.
 """
 
-from dataclasses import dataclass
+import hashlib
+import io
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.table import Table
 
+Note = Mapping[str, Any]
+_NOTE = "plimsoll"  # of the metadata in the foot of a file
+
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of `<schema>/<name>.parquet`. No locks: a table is written aside and renamed into place."""
+    """A folder of `<schema>/<name>.parquet`, or `<schema>/<name>/<YYYY-MM>.parquet` for tables kept by month.
+
+    No locks: a file is written aside and renamed into place. What it was made from stands in the file itself, so that
+    no crash can part the two. months: of tables kept by month, only these are seen; None: all.
+    """
 
     folder: Path
+    only: frozenset[str] | None = None
 
-    def path(self, table: Table) -> Path:
-        """The file of a table."""
+    def narrowed(self, months: Collection[str]) -> "Store":
+        """The same store, of whose tables by month only these months are seen."""
+        return replace(self, only=frozenset(months) if self.only is None else self.only & frozenset(months))
+
+    def path(self, table: Table, month: str | None = None) -> Path:
+        """The file of a table, or of a month of it."""
+        if table.is_by_month != (month is not None):
+            raise ValueError(f"{table.full_name} is {'kept' if table.is_by_month else 'not kept'} by month.")
+        place = self.folder / table.schema / table.name
+        return place / f"{month}.parquet" if month is not None else place.with_name(f"{table.name}.parquet")
+
+    def path_of_whole(self, table: Table) -> Path:
+        """Where an earlier version of the program kept a table that is kept by month now."""
         return self.folder / table.schema / f"{table.name}.parquet"
 
-    def write(self, table: Table, frame: pl.DataFrame) -> None:
-        """Replaces the table; `frame` has the columns of the table, in any order."""
-        path = self.path(table)
+    def months(self, table: Table) -> list[str]:
+        """The months that a table is kept by, the earliest first."""
+        found = (path.stem for path in (self.folder / table.schema / table.name).glob("[!.]*.parquet"))
+        return sorted(month for month in found if self.only is None or month in self.only)
+
+    def paths(self, table: Table) -> list[Path]:
+        """The files that make up a table; none for one by month without cargoes."""
+        if not table.is_by_month:
+            return [self.path(table)]
+        return [self.path(table, month) for month in self.months(table)]
+
+    def write(self, table: Table, frame: pl.DataFrame, month: str | None = None, note: Note | None = None) -> None:
+        """Replaces the table, or a month of it; `frame` has the columns of the table, in any order."""
+        path = self.path(table, month)
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.writing")
-        table.conform(frame).write_parquet(aside)
+        metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
+        table.conform(frame).write_parquet(aside, metadata=metadata)
         aside.replace(path)
+
+    def drop(self, table: Table, month: str) -> None:
+        """Lets go of a month."""
+        self.path(table, month).unlink(missing_ok=True)
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table, lazily."""
-        return pl.scan_parquet(self.path(table), glob=False)
+        paths = self.paths(table)
+        return pl.scan_parquet(paths, glob=False) if paths else table.empty().lazy()
+
+    def rows(self, table: Table) -> int:
+        """How many rows the table has."""
+        return int(self.scan(table).select(pl.len()).collect().item())
+
+    def note(self, table: Table, month: str | None = None) -> dict[str, Any] | None:
+        """What was noted with a table or a month; None where there is none, or it cannot be read."""
+        try:
+            said = pl.read_parquet_metadata(self.path(table, month)).get(_NOTE)
+            return None if said is None else dict(json.loads(said))
+        except (OSError, ValueError, pl.exceptions.PolarsError):
+            return None
+
+    def identity(self, table: Table) -> str:
+        """The same for the same content: of the bytes of a table, or of the notes of all its months."""
+        if not table.is_by_month:
+            return hashlib.sha256(self.path(table).read_bytes()).hexdigest()
+        return identity_of({month: self.month_identity(table, month) for month in self.months(table)})
+
+    def month_identity(self, table: Table, month: str) -> str:
+        """The same for a month that was made from the same: of its note, else of its bytes."""
+        note = self.note(table, month)
+        if note is not None:
+            return identity_of(note)
+        return hashlib.sha256(self.path(table, month).read_bytes()).hexdigest()
+
+
+def identity_of(said: object) -> str:
+    """A hash of plain values."""
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def content_identity(frame: pl.DataFrame) -> str:
+    """A hash of the rows of a frame in their order."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_parquet(buffer, compression="uncompressed")
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()

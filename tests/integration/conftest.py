@@ -123,12 +123,16 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
 
 
 def run_night(
-    settings: Settings, *, is_forced: bool = False, instance: dg.DagsterInstance | None = None
+    settings: Settings,
+    *,
+    is_forced: bool = False,
+    is_full: bool = False,
+    instance: dg.DagsterInstance | None = None,
 ) -> dg.ExecuteInProcessResult:
     """A night in this process, with a history that is forgotten unless one is given."""
     job = build_defs(settings).resolve_job_def(NIGHTLY)
     with nullcontext(instance) if instance else dg.DagsterInstance.ephemeral() as history:
-        return job.execute_in_process(run_config(is_forced), instance=history, raise_on_error=False)
+        return job.execute_in_process(run_config(is_forced, is_full), instance=history, raise_on_error=False)
 
 
 Query = Callable[[str], list[tuple]]

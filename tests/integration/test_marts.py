@@ -205,7 +205,15 @@ class TestPage:
 
 
 def test_units_of_columns_are_in_their_names() -> None:
-    endings = {"bbl": "_bbl", "USD": "_usd", "USD/bbl": "_usd_per_bbl", "t": "_t", "JPY": "_jpy", "USD/t": "_usd_per_t", "%": "_pct"}
+    endings = {
+        "bbl": "_bbl",
+        "USD": "_usd",
+        "USD/bbl": "_usd_per_bbl",
+        "t": "_t",
+        "JPY": "_jpy",
+        "USD/t": "_usd_per_t",
+        "%": "_pct",
+    }
     columns: list[Column] = [column for mart in SQL_MARTS for column in mart.columns]
     columns += [column for macro in MACROS for column in macro.result if macro.is_table]
     for column in columns:

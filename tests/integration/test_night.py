@@ -7,6 +7,7 @@ Keep out: options and exit codes of the other commands (see `test_cli`).
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ from pytest import approx
 
 from pipelines.assets import judging
 from pipelines.assets.release import CHECKED, QUALITY_REPORT, REPORT, WAREHOUSE
-from pipelines.assets.table_asset import CONTRACT_CHECK, OWNERS, Finding, asset_key
+from pipelines.assets.table_asset import OWNERS, asset_key
+from pipelines.assets.table_check import CONTRACT_CHECK, Finding
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.definitions import NIGHTLY, build_defs, published_tables, stored_tables
 from pipelines.report import page
@@ -330,8 +332,8 @@ def test_a_blocking_check_that_fails_leaves_the_old_file(
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert "every_cargo_judged" in {check.check_name for check in failed}
     said = capsys.readouterr().err
-    assert "every_cargo_judged" in said
-    assert "1 of 10" in said
+    # One of ten in every month that has cargoes.
+    assert re.search(r"every_cargo_judged: (\d+) of \1[0]", said)
 
 
 def test_a_step_that_fails_says_why(

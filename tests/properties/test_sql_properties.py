@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pipelines.assets.marts import mart_sql
 from pipelines.assets.release import macro_statements
-from pipelines.assets.table_asset import conservation_checks
+from pipelines.assets.table_check import conservation_checks
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.marts import LISTED_VESSEL_CARGOES, SQL_MARTS
 from pipelines.contracts.reference import ENFORCEMENT_CASES, GRADES, JAPAN_CRUDE_FROM_RUSSIA, UNITS
@@ -44,7 +44,7 @@ from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
 from tests.properties.test_judge_properties import BOOK, EDGES, LEVELS, STEPS, bounded
 from tests.properties.test_judge_properties import CARGOES as DECLARED
-from tests.support import Row, cargoes, shipment, verdicts
+from tests.support import Row, cargoes, shipment, store_rows, verdicts
 
 SUMS = [mart for mart in SQL_MARTS if mart.conserved is not None]
 WHAT_THE_MACROS_READ = [*RULE_TABLES.values(), GRADES, UNITS, CARGOES, VERDICTS]
@@ -88,11 +88,11 @@ def stored(folder: Path, rows: list[Row], book: Rulebook, reference: Reference) 
         tables[CARGOES].lazy(), reference.listed_vessels, tables[VERDICTS].lazy(), book.exemptions
     ).collect()
     for table, frame in tables.items():
-        store.write(table, frame)
+        store_rows(store, table, frame)
     for mart, frame in duck.select(
         {mart: mart_sql(mart.name) for mart in SQL_MARTS if mart.conserved}, tables, store
     ).items():
-        store.write(mart, frame)
+        store_rows(store, mart, frame)
     return store
 
 

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from pipelines.assets.table_asset import CONSERVATION_CHECK, CONTRACT_CHECK, conservation_checks, contract_check
+from pipelines.assets.table_check import CONSERVATION_CHECK, CONTRACT_CHECK, conservation_checks, contract_check
 from pipelines.checks.conservation import not_conserved
 from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.sums import MEASURES

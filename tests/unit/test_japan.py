@@ -36,6 +36,7 @@ from pipelines.transforms.japan import CUSTOMS_SOURCE, implausible, official_cru
 from pipelines.transforms.judge import judge
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
+from tests.support import store_rows
 
 CRUDE, CONDENSATE, LNG = "270900900", "270900100", "271111000"
 BBL_PER_KL = 6.28981077
@@ -361,7 +362,7 @@ def test_a_clearance_of_which_the_grade_is_not_told_is_open(book: Rulebook, refe
     japanese = unnamed.row(by_predicate=pl.col("regime") == "JP", named=True)
     assert "whether exclusion in the measure (Cabinet Understanding" in japanese["reason"]
     assert japanese["reason"].endswith("covers it is unknown.")
-    compared, differing = disagreements(flows.collect(), judge(flows, book).collect(), book, reference, "seed")
+    compared, differing = disagreements(flows, judge(flows, book), book, reference, "seed")
     assert compared > len(book.regime_codes) and differing.is_empty()
     told = explain(flows.filter(shipment_id="JP-CUSTOMS-2026-05").collect(), book, reference, ["JP"])
     text = " ".join(told.split())
@@ -472,7 +473,7 @@ def store(tmp_path: Path, reference: Reference, book: Rulebook) -> Store:
         versioned(JAPAN_CRUDE_BY_GRADE): staged(JAPAN_CRUDE_BY_GRADE, arrived),
     }
     for table, frame in tables.items():
-        store.write(table, frame)
+        store_rows(store, table, frame)
     return store
 
 

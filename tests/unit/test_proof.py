@@ -45,7 +45,7 @@ def changed(verdicts: pl.DataFrame, shipment_id: str, **columns: pl.Expr) -> pl.
 
 
 def test_agreement(declared: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: Reference) -> None:
-    compared, differing = disagreements(declared, verdicts, book, reference, "seed")
+    compared, differing = disagreements(declared.lazy(), verdicts.lazy(), book, reference, "seed")
     assert compared == 1 + 1 + 9
     assert (differing.height, differing.columns) == (0, COLUMNS)
 
@@ -57,7 +57,7 @@ def test_agreement_on_the_shipped_evidence(book: Rulebook, reference: Reference)
             enforcement_cases(reference.enforcement_cases.lazy(), reference.grades),
         ]
     ).collect()
-    compared, differing = disagreements(evidence, judge(evidence.lazy(), book).collect(), book, reference, "seed")
+    compared, differing = disagreements(evidence.lazy(), judge(evidence.lazy(), book), book, reference, "seed")
     # Six customs lines with a quantity, nine regimes each, and the one enforcement case that names its voyage.
     assert compared == 55
     assert differing.is_empty(), differing
@@ -67,7 +67,7 @@ def test_a_verdict_tampered_with_is_found(
     declared: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: Reference
 ) -> None:
     tampered = changed(verdicts, "B", verdict=pl.lit("within_cap"))
-    _, differing = disagreements(declared, tampered, book, reference, "seed")
+    _, differing = disagreements(declared.lazy(), tampered.lazy(), book, reference, "seed")
     assert differing.rows() == [("B", "US", "verdict", "within_cap", "above_cap")]
 
 
@@ -89,7 +89,7 @@ def test_every_column_counts(
     column: str, declared: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: Reference
 ) -> None:
     tampered = changed(verdicts, "A", **{column: TAMPERED[column]})
-    _, differing = disagreements(declared, tampered, book, reference, "seed")
+    _, differing = disagreements(declared.lazy(), tampered.lazy(), book, reference, "seed")
     assert differing.select("shipment_id", "regime", "column").rows() == [("A", "US", column)]
 
 
@@ -97,7 +97,7 @@ def test_a_missing_verdict_is_found(
     declared: pl.DataFrame, verdicts: pl.DataFrame, book: Rulebook, reference: Reference
 ) -> None:
     without = verdicts.filter((pl.col("shipment_id") != "C") | (pl.col("regime") != "NZ"))
-    compared, differing = disagreements(declared, without, book, reference, "seed")
+    compared, differing = disagreements(declared.lazy(), without.lazy(), book, reference, "seed")
     assert compared == 11
     assert differing.rows() == [("C", "NZ", "verdict", "None", "out_of_scope")]  # before its caps of April 2024
 
@@ -107,7 +107,7 @@ def test_a_surplus_verdict_is_found(
 ) -> None:
     of_a = verdicts.filter(pl.col("shipment_id") == "A")
     surplus = of_a.with_columns(regime=pl.lit("UK"))
-    _, differing = disagreements(declared, pl.concat([verdicts, surplus]), book, reference, "seed")
+    _, differing = disagreements(declared.lazy(), pl.concat([verdicts, surplus]).lazy(), book, reference, "seed")
     assert differing.rows() == [("A", "UK", "verdict", "within_cap", "None")]
 
 
@@ -115,13 +115,13 @@ def test_the_sample_is_bounded(book: Rulebook, reference: Reference) -> None:
     rows = [shipment(shipment_id=f"{number:04}") for number in range(SAMPLE_CARGOES + 50)]
     many = cargoes(rows, book, reference)
     tampered = judge(many.lazy(), book).collect().with_columns(verdict=pl.lit("above_cap"))
-    compared, differing = disagreements(many, tampered, book, reference, "seed")
+    compared, differing = disagreements(many.lazy(), tampered.lazy(), book, reference, "seed")
     assert compared == SAMPLE_CARGOES
     assert differing["shipment_id"].n_unique() == SAMPLE_CARGOES
     shuffled = many.sample(fraction=1, shuffle=True, seed=1)
-    again = disagreements(shuffled, tampered, book, reference, "seed")
+    again = disagreements(shuffled.lazy(), tampered.lazy(), book, reference, "seed")
     assert again[1].sort("shipment_id").equals(differing.sort("shipment_id"))
-    other = disagreements(many, tampered, book, reference, "another")
+    other = disagreements(many.lazy(), tampered.lazy(), book, reference, "another")
     assert set(other[1]["shipment_id"]) != set(differing["shipment_id"])
 
 
@@ -131,9 +131,9 @@ def test_windows_of_months_are_left_out(
     tampered = changed(verdicts, "A", verdict=pl.lit("above_cap"))
     for days, found in ((LONGEST_WINDOW_DAYS, 1), (LONGEST_WINDOW_DAYS + 1, 0)):
         window = declared.with_columns(loading_first=pl.col("loading_last") - pl.duration(days=days))
-        compared, differing = disagreements(window, tampered, book, reference, "seed")
+        compared, differing = disagreements(window.lazy(), tampered.lazy(), book, reference, "seed")
         assert (compared, differing.height) == (11 * found, found)
-    compared, differing = disagreements(declared.clear(), verdicts.clear(), book, reference, "seed")
+    compared, differing = disagreements(declared.clear().lazy(), verdicts.clear().lazy(), book, reference, "seed")
     assert (compared, differing.height) == (0, 0)
 
 
@@ -145,5 +145,5 @@ def test_every_kind_of_evidence_has_a_sample_of_its_own(
     flows = pl.concat(flow.with_columns(shipment_id=pl.lit(f"F{n}")) for n in range(SAMPLE_CARGOES + 50))
     evidence = pl.concat([declared, flows])
     judged = judge(evidence.lazy(), book).collect()
-    compared, _ = disagreements(evidence, judged, book, reference, "seed")
+    compared, _ = disagreements(evidence.lazy(), judged.lazy(), book, reference, "seed")
     assert compared == SAMPLE_CARGOES + 1 + 1 + 9

@@ -26,7 +26,7 @@ from pipelines.transforms.customs import combined_lines
 from pipelines.warehouse import duck
 from pipelines.warehouse.store import Store
 from tests.sources.conftest import real_file
-from tests.support import Row, cargoes, shipment
+from tests.support import Row, cargoes, shipment, store_rows
 from tests.unit.test_customs_flows import BULGARIA, INDIA, lines
 
 REGISTER, ENERGY = versioned(EU_CRUDE_BY_TYPE), versioned(EU_OIL_IMPORTS)
@@ -83,7 +83,7 @@ def mart(tmp_path: Path, book: Rulebook, reference: Reference) -> Mart:
             GRADES: reference.grades,
         }
         for table, frame in frames.items():
-            store.write(table, frame)
+            store_rows(store, table, frame)
         found = CUSTOMS_RECONCILIATION.conform(
             duck.select({CUSTOMS_RECONCILIATION: mart_sql("customs_reconciliation")}, frames, store)[
                 CUSTOMS_RECONCILIATION

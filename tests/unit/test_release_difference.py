@@ -28,7 +28,7 @@ from pipelines.warehouse import duck
 from pipelines.warehouse.diff import Difference, DiffError, difference
 from pipelines.warehouse.duck import WarehouseError
 from pipelines.warehouse.store import Store
-from tests.support import Row, cargoes, shipment, verdicts
+from tests.support import Row, cargoes, shipment, store_rows, verdicts
 
 NOTES = Table(
     schema="reference",
@@ -93,7 +93,7 @@ def build(tmp_path: Path, book: Rulebook, reference: Reference) -> Build:
         frames[RELEASES] = pl.DataFrame([release], schema=RELEASES.polars_schema())
         by_name = {table.full_name: frame for table, frame in frames.items()}
         for table in contracts:
-            store.write(table, by_name[table.full_name])
+            store_rows(store, table, by_name[table.full_name])
         file = tmp_path / f"{name}.duckdb"
         duck.build(file, contracts, [], store)
         return file

@@ -14,7 +14,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from pipelines.assets.table_asset import OWNERS, WARN, Finding, TableCheck, table_assets
+from pipelines.assets.table_asset import OWNERS, table_assets
+from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.contracts.table import Column, Table
 from pipelines.settings import Settings
 from pipelines.warehouse.check_log import CheckLog

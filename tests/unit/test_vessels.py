@@ -22,6 +22,7 @@ from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
 from pipelines.transforms.vessels import listings_on_loading, namesakes
 from pipelines.warehouse.store import Store
+from tests.support import store_rows
 
 DAY = dt.date.fromisoformat
 REFERENCE = Reference.load()
@@ -185,7 +186,7 @@ def test_a_name_without_its_number_is_told_but_not_matched() -> None:
 
 def test_a_match_by_name_would_stop_the_night(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.write(CARGOES, frame(CARGOES, [cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")]))
+    store_rows(store, CARGOES, frame(CARGOES, [cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")]))
     store.write(LISTED_VESSELS, LISTED)
     by_number = found([cargo(TURBO_VOYAGER, "2025-05-25", name="Voyager")])
     by_name = by_number.with_columns(authority=pl.lit("US"))

@@ -1,0 +1,139 @@
+"""Tables about cargoes as assets: kept by month of loading, made again only where something has changed.
+
+Here: the partitions, and the factory that makes such an asset from a contract and a recipe.
+Add here: something that every table by month should show in the Dagster UI.
+Keep out: anything about one table, and how months are compared (`pipelines.warehouse.months`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+import polars as pl
+
+from pipelines.assets.table_asset import (
+    Lineage,
+    asset_key,
+    asset_spec,
+    check_spec,
+    column_lineage,
+    taken_over,
+    told,
+)
+from pipelines.assets.table_check import TableCheck, checks_of, look
+from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.table import ContractError, Table
+from pipelines.settings import Settings
+from pipelines.transforms.touching import month_of
+from pipelines.warehouse.months import Monthly, Recipe, Remade, fingerprint, program, remake
+from pipelines.warehouse.store import Store
+
+# A night is one run of this partition, which stands for every month that there is: whatever the dates of cargoes, and
+# with one event for each table rather than one for each of its months. Months are there to be seen, and to be made
+# again by hand; a night reports those that it made.
+EVERY_MONTH = "every month"
+FIRST_YEAR, LAST_YEAR = 2010, 2039
+MONTHS = tuple(f"{year}-{month:02}" for year in range(FIRST_YEAR, LAST_YEAR + 1) for month in range(1, 13))
+PARTITIONS = dg.StaticPartitionsDefinition([EVERY_MONTH, *MONTHS])
+NIGHT_TAGS = {"dagster/partition": EVERY_MONTH}
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a table by month is made; see `pipelines.warehouse.months.Monthly`.
+
+    recipes: from settings and store. make: from settings, a store narrowed to some months, and the parts to make.
+    inputs: the tables that recipes follow from, beside settings and rules.
+    """
+
+    recipes: Callable[[Settings, Store], Mapping[str, Recipe]]
+    make: Callable[[Settings, Store, Sequence[str] | None], pl.DataFrame]
+    inputs: tuple[Table, ...]
+    about: Callable[[Settings], object] = lambda settings: None
+    part_column: str | None = None
+    months_of: Callable[[Store], pl.DataFrame] | None = None
+    source: Table = CARGOES
+
+
+def of(making: Making, table: Table, settings: Settings, store: Store) -> Monthly:
+    """The making of a table in one night."""
+
+    def inputs() -> str:
+        return fingerprint(
+            [program(), settings.as_of, making.about(settings), *(store.identity(table) for table in making.inputs)]
+        )
+
+    return Monthly(
+        table,
+        inputs,
+        lambda: making.recipes(settings, store),
+        lambda narrowed, parts: making.make(settings, narrowed, parts),
+        making.months_of or cargo_months,
+        lambda: {month: store.narrowed([month]).rows(making.source) for month in store.months(making.source)},
+        making.part_column,
+    )
+
+
+def cargo_months(store: Store) -> pl.DataFrame:
+    """shipment_id and month of every cargo that is seen."""
+    return store.scan(CARGOES).select("shipment_id", month=month_of(pl.col("loading_first"))).collect()
+
+
+def monthly_asset(
+    table: Table,
+    making: Making,
+    checks: Sequence[TableCheck] = (),
+    *,
+    group: str,
+    reads: Sequence[Table],
+    kind: str = "polars",
+    lineage: Lineage | None = None,
+) -> dg.AssetsDefinition:
+    """The asset `<schema>/<name>` of a table by month, a partition for each."""
+    made_from = taken_over(table, reads) if lineage is None else lineage
+    all_checks = checks_of(table, checks)
+
+    @dg.multi_asset(
+        name=table.name,
+        specs=[asset_spec(table, group, reads, kind, made_from, PARTITIONS)],
+        check_specs=[check_spec(table, check) for check in all_checks],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def asset(
+        context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
+    ) -> Iterator[dg.MaterializeResult]:
+        store = Store(settings.store_folder)
+        asked = set(context.partition_keys) if context.has_partition_key_range else {EVERY_MONTH}
+        only = None if EVERY_MONTH in asked else asked
+        try:
+            remade = remake(of(making, table, settings, store), store, settings.is_full, only)
+        except ContractError as error:
+            raise dg.Failure(description=str(error)) from error
+        _tell(context, table, store, remade, is_night=only is None)
+        findings = look(table, all_checks, store, settings)
+        yield dg.MaterializeResult(
+            asset_key=asset_key(table),
+            metadata={
+                "dagster/row_count": store.rows(table),
+                "months made": len(remade.made),
+                "dagster/column_lineage": column_lineage(made_from),
+            },
+            check_results=told(table, findings, settings, context.run.run_id),
+        )
+
+    return asset
+
+
+def _tell(context: dg.AssetExecutionContext, table: Table, store: Store, remade: Remade, *, is_night: bool) -> None:
+    """The reasons in the log, and in a night an event for each month that was made."""
+    for line in remade.why:
+        context.log.info(f"  {table.name}: {line}")
+    if is_night:
+        for month in sorted(remade.made.keys() & set(MONTHS)):
+            context.log_event(
+                dg.AssetMaterialization(
+                    asset_key(table),
+                    partition=month,
+                    metadata={"dagster/partition_row_count": store.narrowed([month]).rows(table)},
+                )
+            )

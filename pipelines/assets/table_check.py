@@ -1,0 +1,190 @@
+"""Checks on tables: what they look at, what they find, and what is kept of it from night to night.
+
+Here: `TableCheck` and `Finding`, the checks that follow from a contract, and looking at a table by month.
+Add here: a check that every table gets.
+Keep out: checks on one table (beside its asset), and how Dagster is told (`pipelines.assets.table_asset`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from pipelines.checks.conservation import not_conserved
+from pipelines.contracts.table import Table
+from pipelines.settings import Settings
+from pipelines.warehouse.months import program
+from pipelines.warehouse.store import Store, identity_of
+
+SAMPLE_ROWS = 20
+CONTRACT_CHECK = "keeps_contract"
+CONSERVATION_CHECK = "adds_up"
+ERROR, WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+
+
+Frame = Callable[[], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Outcome of a check: rows looked at, rows that failed, a sample of those, and words where numbers do not do."""
+
+    rows_checked: int
+    rows_failed: int
+    sample: pl.DataFrame = field(default_factory=pl.DataFrame)
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class TableCheck:
+    """A check on one table. `look` is a pure function of the table and the store it was written to.
+
+    The severity decides what a failure means: ERROR stops the night before anything is published, WARN is told.
+    can_be_forced: in a forced night its failure only warns.
+
+    Of a table kept by month, `look` gets one month, with a store narrowed to it, and what it found is kept for as long
+    as the month stays the same. reads: other tables, not by month, that it looks at. over_all: it looks at all months
+    together, if any has changed; each_night: also if none has. The frame that these two get is empty.
+    """
+
+    name: str
+    description: str
+    look: Callable[[pl.DataFrame, Store], Finding]
+    severity: dg.AssetCheckSeverity = ERROR
+    can_be_forced: bool = False
+    reads: tuple[Table, ...] = ()
+    over_all: bool = False
+    each_night: bool = False
+
+    def severity_in(self, settings: Settings) -> dg.AssetCheckSeverity:
+        """What a failure means in this night."""
+        return WARN if self.can_be_forced and settings.is_forced else self.severity
+
+
+def contract_check(table: Table) -> TableCheck:
+    """Every rule of the table's contract."""
+
+    def look(frame: pl.DataFrame, _: Store) -> Finding:
+        failures = table.failures(frame)
+        rows = failures["row"].drop_nulls().unique()
+        return Finding(frame.height, max(len(rows), int(failures.height > 0)), _offending(table, frame, failures))
+
+    return TableCheck(
+        CONTRACT_CHECK,
+        f"Types, vocabularies, ranges, keys and row rules of {table.full_name}.",
+        look,
+    )
+
+
+def conservation_checks(table: Table) -> list[TableCheck]:
+    """For a table of sums: that they are those of the cargoes. None for other tables."""
+    conserved = table.conserved
+    if conserved is None:
+        return []
+
+    def look(frame: pl.DataFrame, store: Store) -> Finding:
+        compared, differing = not_conserved(conserved, frame, [store.scan(source) for source in conserved.sources])
+        return Finding(compared, differing.height, differing)
+
+    return [
+        TableCheck(
+            CONSERVATION_CHECK,
+            f"{', '.join(measure.name for measure in conserved.measures)} add up to those of "
+            f"{' and '.join(f'{source.schema}.{source.name}' for source in conserved.sources)} ({conserved.rows}).",
+            look,
+        )
+    ]
+
+
+def checks_of(table: Table, more: Iterable[TableCheck] = ()) -> list[TableCheck]:
+    """The checks that follow from the contract, and more."""
+    by_month = [in_one_month(table)] if table.is_by_month else []
+    return [contract_check(table), *by_month, *conservation_checks(table), *more]
+
+
+def _offending(table: Table, frame: pl.DataFrame, failures: pl.DataFrame) -> pl.DataFrame:
+    """The first failures with the value at fault and the key of its row."""
+    shown = failures.head(SAMPLE_ROWS)
+    values = [
+        str(frame[column][row]) if row is not None and column in frame.columns else None
+        for row, column in shown.select("row", "column").iter_rows()
+    ]
+    keys = frame.select(table.key).with_row_index("row").cast({"row": pl.Int64})
+    return shown.with_columns(value=pl.Series(values, dtype=pl.String)).join(
+        keys, on="row", how="left", maintain_order="left"
+    )
+
+
+def in_one_month(table: Table) -> TableCheck:
+    """What the contract check of each month cannot see: a cargo in two of them."""
+
+    def look(_: pl.DataFrame, store: Store) -> Finding:
+        months = store.months(table)
+        ids = [store.narrowed([month]).scan(table).select(pl.col("shipment_id").unique()) for month in months]
+        found = pl.concat([pl.LazyFrame(schema={"shipment_id": pl.String()}), *ids])
+        twice = found.group_by("shipment_id").len("months").filter(pl.col("months") > 1).collect(engine="streaming")
+        return Finding(len(months), twice.height, twice.sort("shipment_id"))
+
+    return TableCheck("in_one_month", "No cargo stands in two months.", look, over_all=True)
+
+
+def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Settings) -> dict[TableCheck, Finding]:
+    """What the checks find in all months; looked at are those that have changed since a check looked."""
+    file = store.folder / table.schema / table.name / "checks.json"
+    before = _kept(file)
+    identities = {month: store.month_identity(table, month) for month in store.months(table)}
+    now: dict[str, dict[str, Any]] = {check.name: {} for check in checks}
+    beside = {check: [program(), settings.as_of, *map(store.identity, check.reads)] for check in checks}
+
+    def look_at(check: TableCheck, place: str, identity: object, frame: Frame, seen: Store) -> None:
+        of = identity_of([*beside[check], identity])
+        found = before.get(check.name, {}).get(place, {})
+        if check.each_night or found.get("of") != of:
+            found = {"of": of, **_plain(check.look(frame(), seen))}
+        now[check.name][place] = found
+
+    for month, identity in identities.items():
+        narrowed = store.narrowed([month])
+        frame = cache(lambda seen=narrowed: seen.scan(table).collect())
+        for check in checks:
+            if not check.over_all and not check.each_night:
+                look_at(check, month, identity, frame, narrowed)
+    for check in checks:
+        if check.over_all or check.each_night:
+            look_at(check, "", identities, table.empty, store)
+    aside = file.with_name(".checks.json.writing")
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    aside.write_text(json.dumps(now), encoding="utf-8")
+    aside.replace(file)
+    return {check: _together(now[check.name].values()) for check in checks}
+
+
+def _kept(file: Path) -> dict[str, Any]:
+    """What checks found before; a file that is lost is only made again."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def _plain(found: Finding) -> dict[str, Any]:
+    has_sample = found.rows_failed > 0 and found.sample.height > 0
+    sample = found.sample.head(SAMPLE_ROWS).write_json() if has_sample else None
+    return {"checked": found.rows_checked, "failed": found.rows_failed, "sample": sample, "message": found.message}
+
+
+def _together(found: Iterable[Mapping[str, Any]]) -> Finding:
+    """One finding of those in the months."""
+    found = list(found)
+    samples = [pl.read_json(each["sample"].encode()) for each in found if each["sample"]][:SAMPLE_ROWS]
+    return Finding(
+        sum(each["checked"] for each in found),
+        sum(each["failed"] for each in found),
+        pl.concat(samples, how="diagonal_relaxed").head(SAMPLE_ROWS) if samples else pl.DataFrame(),
+        "; ".join(each["message"] for each in found if each["message"]) or None,
+    )
