@@ -123,24 +123,22 @@ def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
 
 def _locked_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines.contracts.files import DataFileError
+    from pipelines.errors import UserError
     from pipelines.rules import RuleError
     from pipelines.warehouse.publish import NightRunning, night_lock
 
     try:
+        if settings.workers > 1:
+            return _spread_night(settings, is_forced, is_full)
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
             code = _materialise_all(is_forced, is_full)
-    except NightRunning as error:
+    except (NightRunning, UserError) as error:
         return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
         return _told_to_all(f"The shipped tables cannot be used, nothing was published: {error}")
-    if code == FAILED:
-        _told(
-            "The night failed and nothing was published; the lines above say why. "
-            "The warehouse of the last good night is untouched."
-        )
-    return code
+    return _nothing_published() if code == FAILED else code
 
 
 def _materialise_all(is_forced: bool, is_full: bool) -> int:
@@ -155,6 +153,44 @@ def _materialise_all(is_forced: bool, is_full: bool) -> int:
     if result.success:
         return 0
     return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED
+
+
+def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
+    """Reads the inputs in this process; the rest is for the workers that Dagster's daemon starts."""
+    import dagster as dg
+
+    from pipelines import spreading
+    from pipelines.assets.night import INPUTS
+    from pipelines.definitions import defs, run_config
+    from pipelines.warehouse import releases
+    from pipelines.warehouse.publish import NightRunning
+
+    if "DAGSTER_HOME" not in os.environ:
+        return _told_to_all(
+            "PLIMSOLL_WORKERS is set, and Dagster's daemon spreads the night: name the folder of Dagster's settings "
+            "in DAGSTER_HOME, with deploy/dagster.yaml in it as dagster.yaml."
+        )
+    with dg.DagsterInstance.get() as instance:
+        spreading.require_daemon(instance)
+        if others := spreading.under_way(instance):
+            raise NightRunning(f"Another night is under way ({others[0].job_name}); wait until it has ended.")
+        print(f"Plimsoll: building the warehouse with {settings.workers} workers", file=sys.stderr)
+        job = defs.resolve_job_def(INPUTS)
+        read = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
+        if not read.success:
+            return _nothing_published()
+        run = spreading.followed(instance, read.run_id)
+    if run.is_success:
+        return 0
+    release = releases.describe(releases.current(settings))
+    return _INCOMPLETE if release is not None and release["run_id"] == run.run_id else _nothing_published()
+
+
+def _nothing_published() -> int:
+    return _told(
+        "The night failed and nothing was published; the lines above say why. "
+        "The warehouse of the last good night is untouched."
+    )
 
 
 def _told(message: str) -> int:

@@ -88,8 +88,10 @@ class ObjectPath:
         """Replaces the object at once."""
         return self.write_bytes(text.encode(encoding))
 
-    def replace(self, target: "ObjectPath") -> "ObjectPath":
+    def replace(self, target: "Path | ObjectPath") -> "ObjectPath":
         """Renames the object. A store can only copy and delete; each of the two is whole."""
+        if not isinstance(target, ObjectPath):
+            raise ValueError(f"{self} cannot become {target}: one is in a store, the other is not.")
         _files().copy_file(self._place, target._place)
         _files().delete_file(self._place)
         return target

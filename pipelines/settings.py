@@ -144,6 +144,11 @@ class Settings:
         return self.warehouse_folder / "tables" if self.store is None else folder(self.store)
 
     @property
+    def kept_folder(self) -> Path:
+        """What was read of publishers' documents and landed files, to be made again at any time."""
+        return self.warehouse_folder / "tables"
+
+    @property
     def check_log_folder(self) -> Folder:
         """What checks found, from night to night."""
         return self.store_folder / "check_log"

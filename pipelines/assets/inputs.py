@@ -106,7 +106,7 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
         return dict.fromkeys((table.name for table in stored), None) | {
             INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at)
         }
-    kept = Readings(store.folder / "landed")
+    kept = Readings(settings.kept_folder / "landed")
     staged, quarantine, files = {}, [], []
     for kind in inputs():
         taken = published if kind.folder == SHIPMENTS else ()

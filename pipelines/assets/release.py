@@ -48,6 +48,7 @@ from pipelines.warehouse.store import Store
 
 MACROS_FOLDER = REPOSITORY / "sql" / "macros"
 WAREHOUSE = dg.AssetKey(["warehouse"])
+LAKE_MONTHS = dg.AssetKey(["lake_months"])  # of pipelines.assets.lake
 REPORT, QUALITY_REPORT = dg.AssetKey(["report"]), dg.AssetKey(["data_quality_report"])
 GROUP = "release"
 CHECKED = (RELEASE_SOURCES, RELEASE_TOTALS)
@@ -73,15 +74,17 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
 
     @dg.asset(
         key=WAREHOUSE,
-        deps=[asset_key(table) for table in checked],
+        deps=[*(asset_key(table) for table in checked), *([LAKE_MONTHS] if settings.lake else [])],
         group_name=GROUP,
         owners=[OWNERS[GROUP]],
-        kinds={"duckdb"},
+        kinds={"ducklake" if settings.lake else "duckdb"},
         # A night is due every day; the second bound leaves it a day to be mended.
         freshness_policy=dg.FreshnessPolicy.time_window(
             warn_window=dt.timedelta(hours=26), fail_window=dt.timedelta(hours=50)
         ),
-        description="The published DuckDB file: built aside from all tables, checked, then renamed.",
+        description="The release of the lake: months that are there, all other tables, and the mark of its snapshot."
+        if settings.lake
+        else "The published DuckDB file: built aside from all tables, checked, then renamed.",
     )
     def warehouse(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         store, log = Store(settings.store_folder), CheckLog(settings.check_log_folder)
@@ -93,7 +96,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements(), settings.is_full)["rows"]
         return dg.MaterializeResult(
             metadata={
-                "file": dg.MetadataValue.path(settings.warehouse_file),
+                "file": dg.MetadataValue.path(str(releases.current(settings))),
                 "release": release["release_id"],
                 "tables": len(rows),
                 "rows": sum(rows.values()),

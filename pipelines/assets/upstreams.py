@@ -43,7 +43,7 @@ def _fetched(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     for source in SOURCES:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
-        _fetch_all(landing, settings, Readings(store.folder / "readings"))
+        _fetch_all(landing, settings, Readings(settings.kept_folder / "readings"))
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
         for source in SOURCES
@@ -74,7 +74,7 @@ def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
-    kept = Readings(store.folder / "readings")
+    kept = Readings(settings.kept_folder / "readings")
     readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in SOURCES}
     fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}

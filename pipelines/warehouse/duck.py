@@ -16,7 +16,8 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.table import ContractError, Table, sql_literal
 from pipelines.errors import UserError
-from pipelines.warehouse import lake
+from pipelines.object_store import Folder, ObjectPath
+from pipelines.warehouse import extensions, lake
 from pipelines.warehouse.store import Store
 
 SCHEMAS = ("reference", "staging", "marts", "quality")
@@ -37,6 +38,15 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def _beside(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`memory`, able to read the files of a store."""
+    with memory() as connection:
+        if isinstance(store.folder, ObjectPath):
+            extensions.let_into_store(connection)
+        yield connection
 
 
 class WarehouseError(UserError):
@@ -142,7 +152,7 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
     A query may also read the tables of those before it.
     """
     results = {}
-    with memory() as connection:
+    with _beside(store) as connection:
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
@@ -158,7 +168,7 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
     return results
 
 
-def _parquet_name(path: Path) -> str:
+def _parquet_name(path: Folder) -> str:
     # DuckDB takes a name for a pattern; a bracket stands for itself inside brackets.
     return re.sub(r"([\[*?])", r"[\1]", str(path))
 
@@ -179,7 +189,7 @@ def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Sto
 
     Raises `duckdb.Error` if a row breaks a constraint, and `RuntimeError` if a table does not hold what was stored.
     """
-    with memory() as connection:
+    with _beside(store) as connection:
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE warehouse")
@@ -202,7 +212,7 @@ def renew(file: Path, changes: Mapping[Table, Collection[str] | None], tables: I
     changes: the tables that differ, with the months that do; None for a table that is not kept by month.
     Raises as `build` does.
     """
-    with memory() as connection:
+    with _beside(store) as connection:
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse")
         # Verdicts have no month of their own: theirs are those of the cargoes, as the file still has them.

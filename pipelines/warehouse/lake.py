@@ -10,29 +10,27 @@ Keep out: secrets. Those of PostgreSQL (`PGPASSWORD`, a password file) are read 
 import json
 import os
 import random
-import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
 from itertools import count
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import duckdb
 import polars as pl
 
 from pipelines.contracts.table import Column, Table, duckdb_type, sql_literal
 from pipelines.errors import UserError
+from pipelines.object_store import SCHEME
+from pipelines.warehouse import extensions
+from pipelines.warehouse.store import Store
 
 NAME = "warehouse"
-EXTENSIONS = ("httpfs", "postgres_scanner", "ducklake")
 # What a table of cargoes has more here than in a single file.
 MONTH = Column(
-    "loading_month",
+    "partition_month",
     pl.String(),
     "month of the first possible loading day, YYYY-MM; the table is partitioned by it",
     required=True,
@@ -49,6 +47,8 @@ MONTHS = Table(
     ),
     key=("table_name", MONTH.name),
 )
+# Months are replaced together up to so many rows, so that many small ones cost few commits.
+_ROWS_AT_ONCE = 1_000_000
 # Two writers that commit at the same instant: DuckLake tries again by itself, then so do we.
 _RETRIES_OF_DUCKLAKE = 20
 _ATTEMPTS = 6
@@ -181,79 +181,140 @@ def prepare(lake: Lake, tables: Iterable[Table], macros: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Part:
-    """A month of a table as it is stored. identity: the same for the same content, as far as the store knows."""
+    """A month of a table as it is stored. identity: the same for the same content, as far as the store knows.
+
+    file: named by the month.
+    """
 
     table: Table
     month: str
     file: str
     identity: str
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it stands in the lake."""
+        return self.table.full_name, self.month
 
-def replace_months(lake: Lake, parts: Iterable[Part], note: str) -> dict[str, int]:
+
+def parts(store: Store, tables: Iterable[Table]) -> list[Part]:
+    """The months of tables that a store holds."""
+    return [
+        Part(table, month, str(store.path(table, month)), store.month_identity(table, month))
+        for table in tables
+        for month in store.months(table)
+    ]
+
+
+def replace_months(lake: Lake, stored: Iterable[Part], note: str) -> dict[str, int]:
     """Brings months of tables about cargoes up to what is stored; returns the rows that were written, by month.
 
-    Each month is one transaction. Other processes may replace other months at the same time. A part that the lake
-    holds already is left alone. note: what the commits say of themselves.
+    A month is replaced in one transaction with all its tables, together with others if they are small. Other
+    processes may replace other months at the same time. A part that the lake holds already is left alone. note: what
+    the commits say of themselves.
     """
-    written = {}
+    written: dict[str, int] = {}
     with writing(lake) as connection:
         held = _held(connection)
-        stale: dict[str, list[Part]] = {}
-        for part in parts:
-            if held.get((part.table.full_name, part.month)) != part.identity:
-                stale.setdefault(part.month, []).append(part)
-        for month, changed in stale.items():
-            written[month] = _transaction(connection, partial(_replace_month, month=month, parts=changed, note=note))
+        stale = [part for part in stored if held.get(part.place) != part.identity]
+        rows = _rows(connection, stale)
+        for batch in _batches(stale, rows):
+            work = partial(_replace, parts=batch, rows=rows, held=held.keys(), note=note)
+            _transaction(connection, work)
+            for part in batch:
+                written[part.month] = written.get(part.month, 0) + rows[part.file]
     return written
 
 
-def _replace_month(connection: duckdb.DuckDBPyConnection, month: str, parts: Sequence[Part], note: str) -> int:
-    names = [part.table.full_name for part in parts]
-    connection.execute(
-        f"DELETE FROM {MONTHS.full_name} WHERE {MONTH.name} = ? AND table_name IN (SELECT unnest(?))", [month, names]
-    )
-    rows = 0
+def _batches(parts: Iterable[Part], rows: Mapping[str, int]) -> Iterator[list[Part]]:
+    """The parts of each month together, small months together."""
+    by_month: dict[str, list[Part]] = {}
     for part in parts:
-        name, columns = part.table.full_name, _columns(part.table)
-        connection.execute(f"DELETE FROM {name} WHERE {MONTH.name} = ?", [month])
-        ((inserted,),) = connection.execute(
-            f"INSERT INTO {name} ({columns}, {MONTH.name}) SELECT {columns}, ? FROM read_parquet(?)", [month, part.file]
-        ).fetchall()
-        connection.execute(
-            f"INSERT INTO {MONTHS.full_name} VALUES (?, ?, ?, ?)", [name, month, part.identity, inserted]
-        )
-        rows += inserted
-    _say(connection, f"{month}: {note}")
+        by_month.setdefault(part.month, []).append(part)
+    batch: list[Part] = []
+    for month in sorted(by_month):
+        if batch and sum(rows[part.file] for part in [*batch, *by_month[month]]) > _ROWS_AT_ONCE:
+            yield batch
+            batch = []
+        batch = batch + by_month[month]
+    if batch:
+        yield batch
+
+
+def _replace(
+    connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
+    rows: Mapping[str, int],
+    held: Collection[tuple[str, str]],
+    note: str,
+) -> None:
+    _drop(connection, [part.place for part in parts if part.place in held])
+    for table, of_table in _by_table(parts).items():
+        if files := [part.file for part in of_table if rows[part.file]]:
+            columns = _columns(table)
+            connection.execute(
+                f"INSERT INTO {table.full_name} ({columns}, {MONTH.name}) "
+                f"SELECT {columns}, parse_filename(filename, true) FROM read_parquet(?, filename => true)",
+                [files],
+            )
+    values = ", ".join(
+        f"({sql_literal(part.table.full_name)}, '{part.month}', '{part.identity}', {rows[part.file]})" for part in parts
+    )
+    connection.execute(f"INSERT INTO {MONTHS.full_name} VALUES {values}")
+    _say(connection, f"{parts[0].month}..{parts[-1].month}: {note}")
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[str, int]:
+    """The rows of each file."""
+    rows = dict.fromkeys((part.file for part in parts), 0)
+    for files in _by_table(parts).values():
+        sql = "SELECT filename, count(*) FROM read_parquet(?, filename => true) GROUP BY ALL"
+        rows |= dict(connection.execute(sql, [[part.file for part in files]]).fetchall())
     return rows
 
 
+def _by_table(parts: Iterable[Part]) -> dict[Table, list[Part]]:
+    found: dict[Table, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part.table, []).append(part)
+    return found
+
+
+def _drop(connection: duckdb.DuckDBPyConnection, places: Iterable[tuple[str, str]]) -> None:
+    """Deletes months of tables."""
+    by_table: dict[str, list[str]] = {}
+    for table, month in places:
+        by_table.setdefault(table, []).append(month)
+    for table, months in by_table.items():
+        # Written out, so that files of other months are not looked at.
+        these = f"{MONTH.name} IN ({', '.join(map(sql_literal, months))})"
+        connection.execute(f"DELETE FROM {table} WHERE {these}")
+        connection.execute(f"DELETE FROM {MONTHS.full_name} WHERE table_name = ? AND {these}", [table])
+
+
 def publish(
-    lake: Lake, files: Mapping[Table, str], parts: Collection[Part], release: Mapping[str, Any]
+    lake: Lake, files: Mapping[Table, str], stored: Collection[Part], release: Mapping[str, Any]
 ) -> dict[str, int]:
     """Writes the small tables and marks the snapshot as a release, in one transaction; returns the rows of each table.
 
-    files: of each table that is not kept by month. parts: all months of all others; a month that is not among them is
-    let go. release: what the mark says. Raises `LakeError` if the lake does not hold all parts; nothing is published
+    files: of each table that is not kept by month. stored: all months of all others; a month that is not among them is
+    let go. release: what the mark says. Raises `LakeError` if the lake does not hold all of them; nothing is published
     then.
     """
 
     def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-        wanted = {(part.table.full_name, part.month): part.identity for part in parts}
+        wanted = {part.place: part.identity for part in stored}
         held = _held(connection)
-        for name, month in held.keys() - wanted.keys():
-            connection.execute(f"DELETE FROM {name} WHERE {MONTH.name} = ?", [month])
-            connection.execute(
-                f"DELETE FROM {MONTHS.full_name} WHERE table_name = ? AND {MONTH.name} = ?", [name, month]
-            )
+        _drop(connection, held.keys() - wanted.keys())
         if missing := sorted(key for key, identity in wanted.items() if held.get(key) != identity):
             name, month = missing[0]
             raise LakeError(
                 f"The lake lacks {month} of {name} as it is stored, and {len(missing) - 1} more; "
                 "nothing was published. Run the night again."
             )
-        rows = _rows_by_month(connection, {part.table for part in parts})
+        rows = _rows_by_month(connection, {part.table for part in stored})
         for table, file in files.items():
-            rows[table.full_name] = _replace(connection, table, file)
+            rows[table.full_name] = _renew(connection, table, file)
         _say(connection, f"release {release['release_id']}", json.dumps(dict(release), default=str))
         return rows
 
@@ -314,16 +375,28 @@ def keep(lake: Lake, count: int) -> None:
 
 
 @contextmanager
-def night_lock(lake: Lake) -> Iterator[bool]:
-    """Tells whether this process holds the lake's lock of a night, in the block; it falls with the process."""
+def night_lock(lake: Lake, is_shared: bool, wait_s: float = 30) -> Iterator[bool]:
+    """Tells whether this process holds the lake's lock of nights in the block; the lock falls with the process.
+
+    is_shared: others may hold it too, if they also share it. wait_s: how long to wait for those who do not.
+    """
     import psycopg2
 
-    connection = psycopg2.connect(lake.catalog)
+    function = "pg_try_advisory_lock_shared" if is_shared else "pg_try_advisory_lock"
+    try:
+        connection = psycopg2.connect(lake.catalog)
+    except psycopg2.OperationalError as error:
+        raise LakeError(f"The catalog of the lake cannot be asked: {' '.join(str(error).split())}") from error
     try:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(hashtext('plimsoll night'))")
-            (is_held,) = cursor.fetchone()
+        until = time.monotonic() + wait_s
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SELECT {function}(hashtext('plimsoll night'))")
+                (is_held,) = cursor.fetchone()
+            if is_held or time.monotonic() > until:
+                break
+            time.sleep(0.5)
         yield bool(is_held)
     finally:
         connection.close()
@@ -352,7 +425,7 @@ def _is_conflict(error: BaseException) -> bool:
     )
 
 
-def _replace(connection: duckdb.DuckDBPyConnection, table: Table, file: str) -> int:
+def _renew(connection: duckdb.DuckDBPyConnection, table: Table, file: str) -> int:
     """Replaces a small table, unless it holds the same rows already: then no new file is written for it."""
     columns = _columns(table)
     stored = f"SELECT {columns} FROM read_parquet({sql_literal(file)})"
@@ -405,69 +478,23 @@ def opened(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB in memory that knows DuckLake, PostgreSQL and the store."""
     connection = duckdb.connect(":memory:")
     try:
-        connection.execute("SET autoinstall_known_extensions = false")
-        connection.execute("SET autoload_known_extensions = false")
-        for extension in EXTENSIONS:
-            connection.execute(f"LOAD {sql_literal(str(_extension_file(extension)))}")
+        extensions.load(connection, "postgres_scanner", "ducklake")
+        # The files that are read into a lake may lie in a store also where the lake does not.
+        if lake.data.startswith(SCHEME) or os.environ.get("AWS_ACCESS_KEY_ID"):
+            extensions.let_into_store(connection)
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET ducklake_max_retry_count = {_RETRIES_OF_DUCKLAKE}")
-        if lake.data.startswith("s3://"):
-            _let_into_store(connection)
         yield connection
     finally:
         connection.close()
-
-
-def _extension_file(extension: str) -> Path:
-    package = f"duckdb_extension_{extension}"
-    found = find_spec(package)
-    files = (
-        sorted(Path(found.origin).parent.rglob(f"v{duckdb.__version__}/*.duckdb_extension"))
-        if found and found.origin
-        else []
-    )
-    if not files:
-        raise LakeError(
-            f"DuckLake needs the package {package.replace('_', '-')} for DuckDB {duckdb.__version__}; "
-            "install Plimsoll with its extra `cluster`."
-        )
-    return files[0]
-
-
-def _let_into_store(connection: duckdb.DuckDBPyConnection) -> None:
-    """Gives DuckDB the key of the store, named as for every other client of one."""
-    # The extension takes the same variables into settings, which any query can show.
-    for setting in ("s3_access_key_id", "s3_secret_access_key", "s3_session_token"):
-        connection.execute(f"SET {setting} = ''")
-    options: dict[str, str | bool] = {}
-    for option, variables in _STORE_OPTIONS.items():
-        said = next((os.environ[variable] for variable in variables if os.environ.get(variable)), None)
-        if said is not None:
-            options[option] = said
-    endpoint = options.pop("ENDPOINT", None)
-    if endpoint is not None:
-        address = urlsplit(str(endpoint))
-        options |= {"ENDPOINT": address.netloc, "USE_SSL": address.scheme == "https", "URL_STYLE": "path"}
-    connection.execute(
-        f"CREATE SECRET store (TYPE s3, {', '.join(f'{option} ?' for option in options)})", list(options.values())
-    )
-
-
-_STORE_OPTIONS = {
-    "KEY_ID": ("AWS_ACCESS_KEY_ID",),
-    "SECRET": ("AWS_SECRET_ACCESS_KEY",),
-    "SESSION_TOKEN": ("AWS_SESSION_TOKEN",),
-    "REGION": ("AWS_REGION", "AWS_DEFAULT_REGION"),
-    "ENDPOINT": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
-}
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, lake: Lake, name: str, options: str) -> None:
     try:
         connection.execute(f"ATTACH {sql_literal(str(lake))} AS {name} (DATA_PATH {sql_literal(lake.data)}, {options})")
     except duckdb.Error as error:
-        reason = re.sub(r"\s+", " ", str(error))
-        raise LakeError(f"The lake cannot be opened: {reason}") from error
+        raise LakeError(f"The lake cannot be opened: {' '.join(str(error).split())}") from error
 
 
 def _has_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
@@ -478,5 +505,5 @@ def _has_catalog(connection: duckdb.DuckDBPyConnection, lake: Lake) -> bool:
             "SELECT count(*) FROM duckdb_tables() WHERE database_name = 'catalog' AND table_name = 'ducklake_snapshot'"
         ).fetchall()
     except duckdb.Error as error:
-        raise LakeError(f"The catalog of the lake cannot be asked: {re.sub(chr(10), ' ', str(error))}") from error
+        raise LakeError(f"The catalog of the lake cannot be asked: {' '.join(str(error).split())}") from error
     return bool(tables)

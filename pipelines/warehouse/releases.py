@@ -17,6 +17,7 @@ import duckdb
 
 from pipelines.contracts.quality import RELEASES
 from pipelines.errors import UserError
+from pipelines.object_store import Folder
 from pipelines.settings import Settings
 from pipelines.warehouse import duck, lake
 from pipelines.warehouse.duck import Source
@@ -131,6 +132,8 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
 
 def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
+    if lake_of(settings) is not None:
+        return  # a transaction that was cut off leaves nothing
     for leftover in settings.warehouse_folder.glob(".warehouse-*"):
         leftover.unlink()
     for leftover in settings.releases_folder.glob(".*"):
@@ -163,7 +166,7 @@ def _hidden(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}")
 
 
-def write(file: Path, said: dict[str, Any]) -> None:
+def write(file: Folder, said: dict[str, Any]) -> None:
     """Writes a small file whole or not at all."""
     aside = file.with_name(f".{file.name}")
     aside.write_text(json.dumps(said, indent=2, default=str) + "\n", encoding="utf-8")

@@ -53,7 +53,8 @@ class Wharf:
 
     def month(self, month: str, bbl: float, rows: int = 4) -> lake.Part:
         """A file of a month: so many hulls of so many barrels."""
-        file = self.folder / f"{month}-{bbl}.parquet"
+        file = self.folder / f"{bbl}" / f"{month}.parquet"
+        file.parent.mkdir(exist_ok=True)
         ids = [f"{month}-{number}" for number in range(rows)]
         frame = pl.DataFrame({"hull_id": ids, "quantity_bbl": bbl, "notes": [["a", "b"]] * rows, "seen_at": None})
         HULLS.conform(frame).write_parquet(file)
@@ -142,7 +143,7 @@ def test_what_has_not_changed_is_not_written_again(wharf: Wharf) -> None:
     with pytest.raises(lake.LakeError, match="Release B changed nothing"):
         wharf.publish("B", [1, 3, 1])
     assert wharf.files(MARKS) + wharf.files(HULLS) == before
-    assert "/loading_month=2023-01/" in before[1]
+    assert "/partition_month=2023-01/" in before[1]
     # The same values, one of them another time.
     assert wharf.publish("C", [1, 3, 3]) == {"staging.hulls": 4, "reference.marks": 3}
     assert wharf.now("SELECT mark FROM reference.marks ORDER BY 1") == [[(1,), (3,), (3,)]]
