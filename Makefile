@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check --no-input
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint audit docs pictures ui clean lock
+.PHONY: help setup run test lint audit docs fuzz pictures ui clean lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' Makefile
@@ -19,7 +19,7 @@ run: $(INSTALLED) ## nightly job on the data that ships with the repository, wit
 	$(BIN)/plimsoll nightly --offline
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(INSTALLED) ## style, formatting and types
 	$(BIN)/python -m ruff check .
@@ -31,6 +31,15 @@ audit: $(INSTALLED) ## known vulnerabilities of the pinned packages, as far as t
 
 docs: $(INSTALLED) ## write the generated documents again
 	$(BIN)/python -m pipelines.report.documents
+
+FUZZ_SECONDS ?= 600
+fuzz: $(INSTALLED) ## search every parser for bytes that break it, so many seconds each: make fuzz FUZZ_SECONDS=3600
+	@mkdir -p build; for target in $$($(BIN)/python -m tests.fuzz.run 2>/dev/null); do \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		$(BIN)/python -m tests.fuzz.run $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 2>build/fuzz-$$target.log || { \
+			tail -n 40 build/fuzz-$$target.log >&2; \
+			echo "The bytes are in build/fuzz/found. Mend the parser, then add them to tests/corpus/found and make.py." >&2; exit 1; }; \
+	done
 
 pictures: run ## make the pictures of the README again
 	$(BIN)/python -m pipelines.report.pictures

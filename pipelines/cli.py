@@ -6,8 +6,11 @@ Keep out: logic. Heavy imports stand inside the commands that need them: `--help
 """
 
 import datetime as dt
+import errno
 import gc
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -134,10 +137,10 @@ def _locked_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
             code = _materialise_all(is_forced, is_full)
-    except (NightRunning, UserError) as error:
-        return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
         return _told_to_all(f"The shipped tables cannot be used, nothing was published: {error}")
+    except (NightRunning, UserError) as error:
+        return _told_to_all(str(error))
     return _nothing_published() if code == FAILED else code
 
 
@@ -388,7 +391,7 @@ def diff(
 
 @app.command(epilog="Example: plimsoll ui --port 3000")
 def ui(
-    port: Annotated[int, typer.Option("--port", help="Port of the pages.")] = 3000,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the pages.")] = 3000,
     host: Annotated[
         str, typer.Option("--host", help="Address to listen on; others can reach it if not local.")
     ] = "127.0.0.1",
@@ -397,14 +400,32 @@ def ui(
     from pipelines.settings import REPOSITORY
 
     settings = _settings()
+    _check_free(host, port)
     _prepare_dagster_home(settings.dagster_home)
-    print(f"Dagster's pages: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
+    print(f"Dagster's pages, in some seconds: http://{host}:{port} (stop with Ctrl-C)", file=sys.stderr)
     dagster = Path(sys.executable).with_name("dagster")
     workspace = REPOSITORY / "workspace.yaml"
     os.environ["PLIMSOLL_HOME"] = str(settings.home)
+    # It tells everyone who starts it that another command, for scaffolded projects, has come beside it.
+    others = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [others, "ignore:Function `dev_command` is superseded"]))
+    # A script that starts this with & has it ignore Ctrl-C, and Dagster would then ignore every request to stop.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # From Dagster's own folder: a settings file in the working directory would be taken for its own.
     os.chdir(settings.dagster_home)
-    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), "--host", host, "--port", str(port)])
+    address = ["--host", host, "--port", str(port)]
+    os.execv(dagster, [str(dagster), "dev", "-w", str(workspace), *address, "--log-level", "warning"])
+
+
+def _check_free(host: str, port: int) -> None:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror or str(error)
+        _fail(f"{host}:{port}: the pages cannot be served there ({reason}); name another --port or --host.", BAD_USAGE)
 
 
 def _settings(tell: Callable[[str], int] | None = None) -> "Settings":

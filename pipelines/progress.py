@@ -79,6 +79,8 @@ def _innermost(error: "SerializableErrorInfo | None") -> str:
         error = error.cause
     if error is None:
         return ""
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return "it was stopped"
     # "package.SomeError: the sentence", over several lines
     return re.sub(rf"^[\w.]*{error.cls_name}: ", "", " ".join(error.message.split()))
 

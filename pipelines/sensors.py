@@ -14,12 +14,13 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from pipelines.assets.inputs import inputs
+from pipelines.assets.inputs import inputs_of
+from pipelines.assets.upstreams import sources_of
 from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
 from pipelines.contracts.quality import INPUT_FILES
 from pipelines.settings import PUBLISHER_FILES, SHIPMENTS, Settings
 from pipelines.sources.landing import digest_of, files_of
-from pipelines.sources.publishers import SOURCES
+from pipelines.sources.upstream import BY_HAND
 from pipelines.warehouse import duck, releases
 
 # A folder below the landing folder, and the hash of a file in it: under another name the same bytes bring nothing.
@@ -75,8 +76,8 @@ def _look(path: Path, before: Look | None) -> Look:
 
 def _files(settings: Settings) -> Iterator[tuple[str, Path]]:
     """Every file that a night would read, by its name below the landing folder."""
-    by_hand = [_folder_of(source.name) for source in SOURCES]
-    for folder in (*(kind.folder for kind in inputs()), *by_hand):
+    by_hand = [_folder_of(source.name) for source in sources_of(settings)]
+    for folder in (*(kind.folder for kind in inputs_of(settings)), *by_hand):
         for path in files_of(settings.landing_folder / folder):
             if folder not in by_hand or not path.is_symlink():
                 yield f"{folder}/{path.name}", path
@@ -95,7 +96,7 @@ def _read_by_last_night(settings: Settings) -> set[Content]:
     of_users = {
         (name.rpartition("/")[0] or SHIPMENTS, digest) for name, digest in files.select("file", "sha256").iter_rows()
     }
-    by_hand = snapshots.filter(pl.col("document").str.starts_with("file ")).sort("fetched_at")
+    by_hand = snapshots.filter(pl.col("document").str.starts_with(BY_HAND)).sort("fetched_at")
     newest = by_hand.unique(["source_name", "document"], keep="last").select("source_name", "sha256")
     return of_users | {(_folder_of(source), digest) for source, digest in newest.iter_rows()}
 

@@ -31,6 +31,7 @@ class Settings:
     address that is asked instead of every publisher, as `<mirror>/<host>/<path>`. history_from
     (`PLIMSOLL_HISTORY_FROM`): first day of what is fetched. watch_s (`PLIMSOLL_WATCH_SECONDS`): how often the landing
     folders are looked at while Dagster's daemon runs.
+    is_shareable (`PLIMSOLL_SHAREABLE=1`): what must not be passed on is left out, so that the release may be.
     keep_releases (`PLIMSOLL_KEEP_RELEASES`): published files that are kept, the current one among them.
     keep_days (`PLIMSOLL_KEEP_DAYS`): how long results of checks and Dagster's runs are kept.
     lake, lake_data (`PLIMSOLL_WAREHOUSE`, `PLIMSOLL_WAREHOUSE_DATA`): a DuckLake as the warehouse instead of the file:
@@ -46,6 +47,7 @@ class Settings:
     offline: bool = False
     mirror: str | None = None
     history_from: dt.date = dt.date(2021, 12, 1)
+    is_shareable: bool = False
     watch_s: int = 30
     keep_releases: int = 14
     keep_days: int = 90
@@ -84,6 +86,7 @@ class Settings:
             offline=environment.get("PLIMSOLL_OFFLINE") == "1",
             mirror=environment.get("PLIMSOLL_MIRROR") or None,
             history_from=day("PLIMSOLL_HISTORY_FROM") or cls.history_from,
+            is_shareable=environment.get("PLIMSOLL_SHAREABLE") == "1",
             watch_s=count("PLIMSOLL_WATCH_SECONDS", cls.watch_s, "seconds"),
             keep_releases=count("PLIMSOLL_KEEP_RELEASES", cls.keep_releases, "releases"),
             keep_days=count("PLIMSOLL_KEEP_DAYS", cls.keep_days, "days"),

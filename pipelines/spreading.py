@@ -170,7 +170,8 @@ def require_daemon(instance: dg.DagsterInstance) -> None:
 
 def under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Runs of parts of a night that have not ended."""
-    return [run for name in (INPUTS, MONTHS, RELEASE) for run in _runs(instance, None, name) if not is_over(run)]
+    runs = [run for name in (INPUTS, MONTHS, RELEASE) for run in _runs(instance, None, name)]
+    return [run for run in runs if run.status not in FINISHED_STATUSES]
 
 
 def followed(instance: dg.DagsterInstance, night: str) -> dg.DagsterRun:

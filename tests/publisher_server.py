@@ -8,7 +8,7 @@ Keep out: what any real publisher sends (beside the tests of its source).
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
@@ -16,13 +16,17 @@ from urllib.parse import SplitResult, parse_qs, parse_qsl, urlsplit
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. cut: bytes of the body that are sent although all are promised. delay_s: silence before it."""
+    """An answer. cut: bytes of the body that are sent although all are promised. delay_s: silence before it.
+
+    trickle_s: silence before each byte of the body.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None
     delay_s: float = 0.0
+    trickle_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,13 @@ def publisher() -> Iterator[Publisher]:
             if reply.status != 304:
                 self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(reply.body[: reply.cut])
+            if reply.trickle_s:
+                with suppress(OSError):  # whoever asked has hung up
+                    for byte in reply.body:
+                        time.sleep(reply.trickle_s)
+                        self.wfile.write(bytes([byte]))
+            else:
+                self.wfile.write(reply.body[: reply.cut])
             if reply.cut is not None:
                 self.close_connection = True
 

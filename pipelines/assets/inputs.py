@@ -41,6 +41,7 @@ class Input:
 
     staged: the table of its rows. shaped: from accepted rows with their `file` to that table. id_column: the id as
     the table calls it. about: true for the rows that the files are read for; None: all.
+    is_redistributable: its rows may be passed on.
     """
 
     folder: str
@@ -49,6 +50,7 @@ class Input:
     id_column: str
     shaped: Callable[[pl.DataFrame], pl.DataFrame] = lambda rows: rows
     about: pl.Expr | None = None
+    is_redistributable: bool = True
 
     @property
     def prefix(self) -> str:
@@ -69,16 +71,24 @@ STAGED_ATTESTATIONS = with_file(ATTESTATIONS)
 def inputs() -> tuple[Input, ...]:
     """Every kind of file that users bring."""
 
-    def plain(folder: str, staged: Table) -> Input:
+    def plain(folder: str, staged: Table, is_redistributable: bool = True) -> Input:
         (id_column,) = staged.key
-        return Input(folder, replace(staged, schema="input", columns=staged.columns[1:]), staged, id_column)
+        contract = replace(staged, schema="input", columns=staged.columns[1:])
+        return Input(folder, contract, staged, id_column, is_redistributable=is_redistributable)
 
     return (
         plain(SHIPMENTS, staged_shipments()),
         plain("attestations", STAGED_ATTESTATIONS),
-        plain("price_assessments", staged_prices()),
-        plain("freight_assessments", staged_freights()),
-        Input("crea_voyages", licensed.CREA_VOYAGE_EXPORT, licensed.CREA_VOYAGES, "voyage_id", crea_voyages),
+        plain("price_assessments", staged_prices(), is_redistributable=False),
+        plain("freight_assessments", staged_freights(), is_redistributable=False),
+        Input(
+            "crea_voyages",
+            licensed.CREA_VOYAGE_EXPORT,
+            licensed.CREA_VOYAGES,
+            "voyage_id",
+            crea_voyages,
+            is_redistributable=False,
+        ),
         Input(
             "opensanctions",
             licensed.OPENSANCTIONS_EXPORT,
@@ -86,8 +96,14 @@ def inputs() -> tuple[Input, ...]:
             "opensanctions_id",
             opensanctions_vessels,
             about=pl.col("type").str.to_uppercase() == "VESSEL",
+            is_redistributable=False,
         ),
     )
+
+
+def inputs_of(settings: Settings) -> list[Input]:
+    """The kinds of files that a night reads."""
+    return [kind for kind in inputs() if kind.is_redistributable or not settings.is_shareable]
 
 
 def tables() -> list[Table]:
@@ -99,7 +115,7 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
     """Every table of users' files; None for those that stay as they are stored, because no file has changed."""
     published = _published_ids(settings, store)
     seen_at = dt.datetime.now(dt.UTC)
-    if not settings.is_full and _Landed(store, published).is_as_stored(settings):
+    if not settings.is_full and _Landed(settings, store, published).is_as_stored():
         found = store.scan(INPUT_FILES).collect()
         rows = {kind.staged.name: store.scan(kind.staged) for kind in inputs()}
         stored: list[Table] = [table for table in tables() if table is not INPUT_FILE_CHANGES]
@@ -107,8 +123,8 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
             INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at)
         }
     kept = Readings(settings.kept_folder / "landed")
-    staged, quarantine, files = {}, [], []
-    for kind in inputs():
+    staged, quarantine, files = {kind.staged.name: kind.staged.empty() for kind in inputs()}, [], []
+    for kind in inputs_of(settings):
         taken = published if kind.folder == SHIPMENTS else ()
         folder = settings.landing_folder / kind.folder
         landing = read_folder(folder, kind.contract, kind.prefix, taken, kind.about, kept)
@@ -142,17 +158,17 @@ class _Landed:
     The note names the tables by their content: after a night that was cut off in between, it is not true of them.
     """
 
-    def __init__(self, store: Store, published: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, store: Store, published: Sequence[str]) -> None:
         self._store = store
         self._file = store.folder / "landed.json"
+        self._landing = settings.landing_folder
+        self._kinds = inputs_of(settings)
         self._published = sorted(published)
 
-    def is_as_stored(self, settings: Settings) -> bool:
+    def is_as_stored(self) -> bool:
         """True if the landing folders hold what the stored tables were read from."""
         now = [
-            list(content)
-            for kind in inputs()
-            for content in contents_of(settings.landing_folder / kind.folder, kind.prefix)
+            list(content) for kind in self._kinds for content in contents_of(self._landing / kind.folder, kind.prefix)
         ]
         try:
             return bool(json.loads(self._file.read_text(encoding="utf-8")) == self._said(sorted(now)))
@@ -173,7 +189,7 @@ class _Landed:
         stored = [table for table in tables() if table is not INPUT_FILE_CHANGES]
         return {
             "program": program(),
-            "contracts": fingerprint([kind.contract.duckdb_ddl() for kind in inputs()]),
+            "contracts": fingerprint([kind.contract.duckdb_ddl() for kind in self._kinds]),
             "published": fingerprint(self._published),
             "files": contents,
             "tables": {table.full_name: self._store.identity(table) for table in stored},
@@ -246,8 +262,10 @@ def _cargoes_known(attestations: pl.DataFrame, store: Store) -> Finding:
     return Finding(attestations.height, unknown.height, unknown.select("file", "attestation_id", "shipment_id"))
 
 
-def _nothing_set_aside(quarantine: pl.DataFrame, _: Store) -> Finding:
-    return Finding(quarantine.height, quarantine.height, quarantine.drop("raw_row"))
+def _nothing_set_aside(quarantine: pl.DataFrame, store: Store) -> Finding:
+    """Out of all rows that were read."""
+    accepted = pl.concat(store.scan(kind.staged).select(pl.len()) for kind in inputs()).sum().collect().item()
+    return Finding(accepted + quarantine.height, quarantine.height, quarantine.drop("raw_row"))
 
 
 def build_assets() -> list[dg.AssetsDefinition]:
@@ -297,7 +315,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
             },
             name="input_files",
             group="inputs",
-            stored=lambda settings, store: _Landed(store, _published_ids(settings, store)).note(),
+            stored=lambda settings, store: _Landed(settings, store, _published_ids(settings, store)).note(),
             reads=[*STAGED.values(), CUSTOMS_LINES],
         )
     ]

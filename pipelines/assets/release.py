@@ -18,12 +18,13 @@ import dagster as dg
 import polars as pl
 
 import pipelines
+from pipelines.assets.inputs import inputs
 from pipelines.assets.table_asset import OWNERS, asset_key, table_assets, table_value
 from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.checks import releases as jumps
 from pipelines.checks.freshness import newest_date
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
-from pipelines.contracts.fetching import SOURCE_SNAPSHOTS
+from pipelines.contracts.fetching import SOURCE_FRESHNESS, SOURCE_SNAPSHOTS
 from pipelines.contracts.macros import MACROS
 from pipelines.contracts.quality import (
     CHECK_HISTORY,
@@ -176,7 +177,8 @@ def report_metadata(settings: Settings, results: pl.DataFrame, outcome: str) -> 
         return store.scan(table).collect() if (results["table_name"] == table.full_name).any() else None
 
     history = CheckLog(settings.check_log_folder).history()
-    text = data_quality_report(settings.day, outcome, results, history, made(QUARANTINE), made(RELEASE_TOTALS))
+    tables = (made(table) for table in (SOURCE_FRESHNESS, QUARANTINE, RELEASE_TOTALS))
+    text = data_quality_report(settings.day, outcome, results, history, *tables)
     return {
         "summary": dg.MetadataValue.md(summary(outcome, results, history)),
         "failed checks": table_value(failed_checks(results, history).drop("of", "asks")),
@@ -256,15 +258,18 @@ def _compared(totals: pl.DataFrame) -> int:
 
 
 def _before(settings: Settings) -> jumps.Before:
-    """The last release that answers the same question (as of a day, with estimates); empty if none is kept."""
-    return _last(tuple(releases.kept(settings).values()), settings.as_of, settings.estimate_unpriced)
+    """The last release that answers the same question (as of a day, with estimates, of the same sources), if any."""
+    question = (settings.as_of, settings.estimate_unpriced, settings.is_shareable)
+    return _last(tuple(releases.kept(settings).values()), question)
 
 
 @lru_cache(maxsize=1)  # a kept release never changes, and a night looks at it several times
-def _last(files: tuple[duck.Source, ...], known_on: dt.date | None, has_estimates: bool) -> jumps.Before:
+def _last(files: tuple[duck.Source, ...], question: tuple[dt.date | None, bool, bool]) -> jumps.Before:
     for file in reversed(files):
         release = releases.describe(file)
-        if release is not None and (release["known_on"], release["has_estimates"]) == (known_on, has_estimates):
+        if release is None:
+            continue
+        if (release["known_on"], release["has_estimates"], release["is_shareable"]) == question:
             return _read(file, release["release_id"])
     return jumps.Before()
 
@@ -335,8 +340,21 @@ def _release(run_id: str, settings: Settings, results: pl.DataFrame, store: Stor
         "rows_quarantined": rows(QUARANTINE),
         "checks_failed": results.filter(~pl.col("is_passed")).height,
         "previous_release_id": _before(settings).release_id,
+        "is_shareable": settings.is_shareable,
+        "not_to_be_passed_on": "; ".join(_not_to_be_passed_on(store)) or None,
         "is_forced": settings.is_forced,
     }
+
+
+def _not_to_be_passed_on(store: Store) -> list[str]:
+    """Data sets and folders with terms that forbid it, of which there are rows."""
+    restricted = store.scan(SOURCE_FRESHNESS).filter(~pl.col("is_redistributable"), pl.col("rows") > 0)
+    folders = [
+        kind.folder
+        for kind in inputs()
+        if not kind.is_redistributable and store.scan(kind.staged).head(1).collect().height
+    ]
+    return [*restricted.collect()["source_name"], *folders]
 
 
 def _hash(*files: Path) -> str:

@@ -26,7 +26,7 @@ from pipelines.sources import upstream
 from pipelines.sources.publishers import SOURCES, STAGED
 from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Landing
-from pipelines.sources.upstream import Plan, Quirk, latest
+from pipelines.sources.upstream import Plan, Quirk, Source, latest
 from pipelines.transforms.benchmarks import daily_prices
 from pipelines.warehouse.store import Store
 
@@ -38,24 +38,30 @@ def fetched(table: Table, store: Store) -> pl.DataFrame:
     return latest(store.scan(STAGED[table.name]).collect())
 
 
+def sources_of(settings: Settings) -> list[Source]:
+    """The publishers' data sets that a night may use."""
+    return [source for source in SOURCES if source.is_redistributable or not settings.is_shareable]
+
+
 def _fetched(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
-    for source in SOURCES:
+    sources = sources_of(settings)
+    for source in sources:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
-        _fetch_all(landing, settings, Readings(settings.kept_folder / "readings"))
+        _fetch_all(sources, landing, settings, Readings(settings.kept_folder / "readings"))
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
-        for source in SOURCES
+        for source in sources
         for entry in landing.entries(source.name)
     ]
     return {SOURCE_REQUESTS.name: pl.DataFrame(entries, schema=SOURCE_REQUESTS.polars_schema())}
 
 
-def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
+def _fetch_all(sources: Sequence[Source], landing: Landing, settings: Settings, kept: Readings) -> None:
     """All sources at once: most of the time is waiting for publishers."""
     plan = Plan(settings.history_from, dt.datetime.now(dt.UTC).date())
-    with fetching(source.name for source in SOURCES) as progress, ThreadPoolExecutor(len(SOURCES)) as pool:
+    with fetching(source.name for source in sources) as progress, ThreadPoolExecutor(len(sources)) as pool:
         rounds = [
             pool.submit(
                 upstream.fetch,
@@ -66,7 +72,7 @@ def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
                 progress=partial(progress, source.name),
                 kept=kept,
             )
-            for source in SOURCES
+            for source in sources
         ]
     for done in rounds:
         done.result()
@@ -75,13 +81,19 @@ def _fetch_all(landing: Landing, settings: Settings, kept: Readings) -> None:
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     kept = Readings(settings.kept_folder / "readings")
-    readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in SOURCES}
+    sources = sources_of(settings)
+    readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in sources}
     fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]
+    empty = {name: table.empty() for name, table in STAGED.items()}
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
-    return tables | {
-        SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
-        SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
-    }
+    return (
+        empty
+        | tables
+        | {
+            SOURCE_SNAPSHOTS.name: pl.concat(reading.snapshots for reading in readings.values()),
+            SOURCE_FRESHNESS.name: pl.DataFrame(fresh, schema=SOURCE_FRESHNESS.polars_schema()),
+        }
+    )
 
 
 def _crude_prices(_: Settings, store: Store) -> dict[str, pl.DataFrame]:

@@ -79,9 +79,17 @@ SOURCE_FRESHNESS = Table(
         Column("licence", pl.String(), "terms of reuse", required=True),
         Column("attribution", pl.String(), "line to print beside its figures", required=True),
         Column("is_redistributable", pl.Boolean(), "its rows may be passed on to others", required=True),
-        Column("newest_period", pl.Date(), "last day of the newest period read; empty: none yet"),
-        Column("expected_period", pl.Date(), "last day of the newest period that should be out"),
-        Column("last_good_at", pl.Datetime("us", "UTC"), "when the version in use was last seen, UTC"),
+        Column(
+            "newest_period",
+            pl.Date(),
+            "last day read, of the table that is furthest behind; empty: none yet",
+        ),
+        Column("expected_period", pl.Date(), "last day of the newest period of that table that should be out"),
+        Column(
+            "last_good_at",
+            pl.Datetime("us", "UTC"),
+            "when the version in use was last seen, UTC; of what could not be renewed, the oldest",
+        ),
         Column("age_days", pl.Int64(), "days since then", unit="days"),
         Column("rows", pl.Int64(), "rows read from it", required=True, at_least=0),
         Column(

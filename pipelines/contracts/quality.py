@@ -121,6 +121,12 @@ RELEASES = Table(
         Column("rows_quarantined", pl.Int64(), "rows of input files set aside", required=True, at_least=0),
         Column("checks_failed", pl.Int64(), "checks that warned", required=True, at_least=0),
         Column("previous_release_id", pl.String(), "release it was compared with; empty: none that is comparable"),
+        Column("is_shareable", pl.Boolean(), "what must not be passed on was left out", required=True),
+        Column(
+            "not_to_be_passed_on",
+            pl.String(),
+            "data sets and folders with rows in it that must not be passed on; empty: none",
+        ),
         Column("is_forced", pl.Boolean(), "published with --force: jumps only warned", required=True),
     ),
 )

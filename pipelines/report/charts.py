@@ -42,7 +42,8 @@ USD_PER_BBL = "USD/bbl"
 
 # --- price against the caps ----------------------------------------------------------------------------------------
 
-_PRICES_HEIGHT, _LANE_HEIGHT = 130, 9
+_PANEL_WIDTH, _PRICES_HEIGHT, _LANE_HEIGHT = 212, 130, 9
+_LEVEL_WIDTH = 28  # of the figure of a level
 _YEARS = dt.timedelta(days=800)  # from here on, years are enough on the axis
 _MEANS: dict[str, Looks] = {
     "brent": {"color": GREY, "strokeDash": [2, 2]},
@@ -82,7 +83,7 @@ def prices_and_caps(frames: Frames) -> Drawing | None:
     rows = pl.concat(
         [
             _published(prices).join(names, how="cross"),
-            _steps(caps, last).join(names, on="regime"),
+            _steps(caps, first, last).join(names, on="regime"),
             _lanes(windows, tops, usd_per_px, first, last).join(names, on="regime"),
             pl.DataFrame(
                 {"what": "lane", "words": [kind[0].upper() for kind in lanes], "usd": list(tops.values())}
@@ -103,7 +104,13 @@ def prices_and_caps(frames: Frames) -> Drawing | None:
     usd, from_usd = (alt.Y(f"{name}:Q", title=USD_PER_BBL, scale=scale, axis=axis) for name in ("usd", "from_usd"))
     to_usd = alt.Y2("to_usd:Q")
     grades = _grades(prices)
-    bold: Looks = {"align": "left", "baseline": "top", "dx": 1, "dy": 3, "fontWeight": "bold"}
+    bold: Looks = {
+        "align": {"expr": "datum.align"},
+        "baseline": "top",
+        "dx": {"expr": "datum.align == 'left' ? 1 : -1"},
+        "dy": 3,
+        "fontWeight": "bold",
+    }
     fill = alt.Fill("fill:N", scale=None)
     stroke = alt.Stroke("stroke:N", scale=None)
     dash = alt.StrokeDash("is_sure:N", scale=alt.Scale(domain=[True, False], range=[[1, 0], DASHED]), legend=None)
@@ -131,7 +138,8 @@ def prices_and_caps(frames: Frames) -> Drawing | None:
         .mark_text(align="right", baseline="top", fontSize=9, color=GREY)
         .encode(alt.XValue(-6), usd, words),
     ).resolve_scale(strokeDash="independent")
-    panels = panel.properties(width=212, height=_PRICES_HEIGHT + 7 + _LANE_HEIGHT * len(lanes), data=data(rows)).facet(
+    height = _PRICES_HEIGHT + 7 + _LANE_HEIGHT * len(lanes)
+    panels = panel.properties(width=_PANEL_WIDTH, height=height, data=data(rows)).facet(
         alt.Facet(
             "panel:N",
             sort=names["panel"].to_list(),
@@ -156,8 +164,11 @@ def _published(prices: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _steps(caps: pl.DataFrame, last: dt.date) -> pl.DataFrame:
-    """The lines of the caps, and a figure where a level starts that is not the one before."""
+def _steps(caps: pl.DataFrame, first: dt.date, last: dt.date) -> pl.DataFrame:
+    """The lines of the caps, and a figure where a level starts that is not the one before.
+
+    A figure begins with its line; where the next one would run into it, it ends with its line.
+    """
     lines = caps.select(
         "regime",
         what=pl.lit("cap"),
@@ -167,8 +178,14 @@ def _steps(caps: pl.DataFrame, last: dt.date) -> pl.DataFrame:
         is_sure=pl.col("confidence") == "verified",
     )
     is_new = (pl.col("usd") != pl.col("usd").shift().over("regime")).fill_null(True)
-    figures = lines.filter(is_new).with_columns(
-        what=pl.lit("level"), words=pl.format("{}", pl.col("usd").round(2).cast(pl.String).str.strip_suffix(".0"))
+    levels = lines.filter(is_new)
+    next_level = pl.col("first").shift(-1).over("regime")
+    is_short = next_level - pl.col("first") < (last - first) * _LEVEL_WIDTH / _PANEL_WIDTH
+    figures = levels.with_columns(
+        what=pl.lit("level"),
+        first=pl.when(is_short).then(next_level).otherwise("first"),
+        align=pl.when(is_short).then(pl.lit("right")).otherwise(pl.lit("left")),
+        words=pl.format("{}", pl.col("usd").round(2).cast(pl.String).str.strip_suffix(".0")),
     )
     return pl.concat([lines, figures], how="diagonal")
 
@@ -302,14 +319,14 @@ def _let_through(row: dict[str, Any]) -> str:
 
 # --- who bought above which cap ------------------------------------------------------------------------------------
 
-_CELL_WIDTH, _LINE = 72, 12
+_CELL_WIDTH, _LINE, _SMALL_LETTER = 72, 12, 5.5
 _SOME_ABOVE, _SOME_UNKNOWN, _NONE_ABOVE = "#F3B58A", PALE, WHITE
 
 
 def buyers(frames: Frames) -> Drawing | None:
     """A grid per kind of evidence: destinations down, regimes across, and in each cell how many were above the cap.
 
-    frames: buyers.
+    frames: buyers, cap_steps.
     """
     rows = frames["buyers"]
     if rows.is_empty():
@@ -329,29 +346,31 @@ def buyers(frames: Frames) -> Drawing | None:
         Entry("rect", {"fill": _SOME_UNKNOWN, "stroke": BLACK}, "none known above, some not known"),
         Entry("rect", {"fill": _NONE_ABOVE, "stroke": BLACK}, "all at or below the cap"),
     ]
-    return alt.vconcat(key(meaning, _KEY_WIDTH), *_grids(cells), spacing=16)
+    return alt.vconcat(key(meaning, _KEY_WIDTH), *_grids(cells, frames["cap_steps"]["regime"]), spacing=16)
 
 
 def _above_words(row: dict[str, Any]) -> str:
-    lines = [f"{row['above_cap']} of {row['judged']} above"]
+    lines = [f"{row['above_cap']:,} of {row['judged']:,} above"]
     if row["above_cap_and_covered"]:
-        lines.append(f"{row['above_cap_and_covered']} covered")
+        lines.append(f"{row['above_cap_and_covered']:,} covered")
     if row["not_known"]:
-        lines.append(f"{row['not_known']} not known")
+        lines.append(f"{row['not_known']:,} not known")
     lowest, highest = row["lowest_cap_usd_per_bbl"], row["highest_cap_usd_per_bbl"]
     if lowest is None:
         return "\n".join([*lines, "cap open"])
     return "\n".join([*lines, f"cap {lowest:g}" if lowest == highest else f"caps {lowest:g}-{highest:g}"])
 
 
-def _grids(cells: pl.DataFrame) -> list[Drawing]:
-    """A grid per kind of evidence. cells: evidence_kind, regime, down, words, fill."""
-    return [_grid(own, str(kind)) for (kind,), own in cells.group_by("evidence_kind", maintain_order=True)]
+def _grids(cells: pl.DataFrame, regimes: pl.Series) -> list[Drawing]:
+    """A grid per kind of evidence. cells: evidence_kind, regime, down, words, fill. regimes: in their order."""
+    kinds = cells.group_by("evidence_kind", maintain_order=True)
+    return [_grid(own, str(kind), regimes.unique(maintain_order=True)) for (kind,), own in kinds]
 
 
-def _grid(cells: pl.DataFrame, kind: str) -> Drawing:
-    regimes, places = cells["regime"].unique(maintain_order=True), cells["down"].unique(maintain_order=True)
+def _grid(cells: pl.DataFrame, kind: str, order: pl.Series) -> Drawing:
+    regimes, places = order.filter(order.is_in(cells["regime"].implode())), cells["down"].unique(maintain_order=True)
     lines = cells["words"].str.count_matches("\n") + 1
+    longest = max(len(line) for words in cells["words"] for line in words.split("\n"))
     # A text of several lines hangs from its first: it is lifted by half of what follows.
     drawn = cells.with_columns(lift=(1 - lines.cast(pl.Int64)) * _LINE / 2)
     across = alt.X(
@@ -368,7 +387,7 @@ def _grid(cells: pl.DataFrame, kind: str) -> Drawing:
         words.encode(across, down, alt.Text("words:N")),
     ).properties(
         data=data(drawn),
-        width=_CELL_WIDTH * len(regimes),
+        width=max(_CELL_WIDTH, round(longest * _SMALL_LETTER) + 6) * len(regimes),
         height=(_LINE * max(lines) + 10) * len(places),
         title=alt.TitleParams(evidence(kind), offset=8),
     )
@@ -376,16 +395,19 @@ def _grid(cells: pl.DataFrame, kind: str) -> Drawing:
 
 # --- money above the cap -------------------------------------------------------------------------------------------
 
-_COVERAGE: dict[str, Looks] = {
-    "nothing covers it": {"fill": VERMILLION, "stroke": VERMILLION},
-    "exempt": {"fill": GREEN, "stroke": GREEN},
-    "prior cap usable": {"fill": PURPLE, "stroke": PURPLE},
-    "undecided": {"fill": WHITE, "stroke": BLACK, "strokeDash": DASHED},
-}
+_COVERAGE = {"nothing covers it": VERMILLION, "exempt": GREEN, "prior cap usable": PURPLE, "undecided": GREY}
+
+
+def _at_least(colour: str) -> Looks:
+    return {"fill": colour, "stroke": colour}
+
+
+def _at_most(colour: str) -> Looks:
+    return {"fill": colour, "fillOpacity": 0.15, "stroke": colour, "strokeDash": DASHED}
 
 
 def money_above_cap(frames: Frames) -> Drawing | None:
-    """A bar from the least to the most that it can be, per kind of evidence, regime and what covers it.
+    """A bar as long as the least that it can be, and on to the most, per kind of evidence, regime and what covers it.
 
     frames: money_above_cap.
     """
@@ -402,7 +424,10 @@ def money_above_cap(frames: Frames) -> Drawing | None:
         words=_each(rows, _amount_words),
     )
     blocks = [_amounts(own, str(kind)) for (kind,), own in drawn.group_by("evidence_kind", maintain_order=True)]
-    meaning = [Entry("rect", looks, name) for name, looks in _COVERAGE.items() if name in set(rows["coverage"])]
+    told = set(rows["coverage"])
+    meaning = [Entry("rect", _at_least(colour), name) for name, colour in _COVERAGE.items() if name in told]
+    if (drawn["most"] > drawn["least"]).any():
+        meaning.append(Entry("rect", _at_most(BLACK), "pale: up to the most that it can be"))
     return alt.vconcat(key(meaning, _KEY_WIDTH), *blocks, spacing=16)
 
 
@@ -410,14 +435,20 @@ def _amounts(rows: pl.DataFrame, kind: str) -> Drawing:
     width = 330
     scale = alt.Scale(domain=[0, max([1.0, *rows["most"].drop_nulls()])], nice=True)
     line = _down("line", rows["line"])
-    least = alt.X("least:Q", title="million USD", scale=scale, axis=alt.Axis(tickCount=6))
+    least, most = (
+        alt.X(f"{name}:Q", title="million USD", scale=scale, axis=alt.Axis(tickCount=6)) for name in ("least", "most")
+    )
     bars = [
         alt.Chart()
-        .transform_filter(f"datum.coverage == '{coverage}'")
-        .mark_bar(height=10, **looks)
-        .encode(least, alt.X2("most:Q"), line)
-        for coverage, looks in _COVERAGE.items()
+        .transform_filter(f"datum.coverage == '{coverage}' && {has_length}")
+        .mark_bar(height=10, **looks(colour))
+        .encode(until, start, line)
+        for coverage, colour in _COVERAGE.items()
         if coverage in set(rows["coverage"])
+        for has_length, looks, until, start in (
+            ("datum.most > datum.least", _at_most, most, alt.X2("least:Q")),
+            ("datum.least > 0", _at_least, least, alt.X2Datum(0)),
+        )
     ]
     words = alt.Chart().mark_text(align="left").encode(alt.XValue(width + 12), line, alt.Text("words:N"))
     return alt.layer(*bars, words).properties(
@@ -438,7 +469,7 @@ def _amount_words(row: dict[str, Any]) -> str:
 def unknowns(frames: Frames) -> Drawing | None:
     """A grid per kind of evidence: reasons down, regimes across, and in each cell how many verdicts are open.
 
-    frames: unknowns.
+    frames: unknowns, cap_steps.
     """
     rows = frames["unknowns"]
     if rows.is_empty():
@@ -448,10 +479,11 @@ def unknowns(frames: Frames) -> Drawing | None:
         "evidence_kind",
         "regime",
         down=pl.col("reason").str.replace_all("_", " ", literal=True),
-        words=pl.col("verdicts").cast(pl.String),
+        words=_each(rows, lambda row: f"{row['verdicts']:,}"),
         fill=pl.Series([_shade(part) for part in share]),
     )
-    return alt.vconcat(*_grids(cells), spacing=16)
+    meaning = [Entry("rect", {"fill": _shade(1), "stroke": GREY}, "the darker, the more verdicts are open")]
+    return alt.vconcat(key(meaning, _KEY_WIDTH), *_grids(cells, frames["cap_steps"]["regime"]), spacing=16)
 
 
 def _shade(share: float) -> str:

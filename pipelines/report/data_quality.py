@@ -1,6 +1,7 @@
 """The report on data quality: where a data steward starts the day, as Markdown for the Dagster pages.
 
-Here: failed checks with samples, quarantine, changes since the release before, rules in doubt, old figures, a chart.
+Here: failed checks with samples, rules in doubt, old figures, freshness of sources, quarantine, changes since the
+release before, a chart.
 Add here: a section. A new check needs nothing: what fails is shown.
 Keep out: what is checked, and reading or writing of files.
 """
@@ -26,6 +27,7 @@ SECTIONS = {
 WIDEST_CELL = 90
 CHART_DAYS = 14
 SEVERITIES = {"ERROR": "#8c2d04", "WARN": "#fdae6b"}  # dark and light, so that also print and any eye tells them apart
+_NOT_SO_FAR = "The night did not get so far."
 _IN_ADDRESS = " /:=',-"  # needs no escape between < and >
 
 
@@ -34,13 +36,15 @@ def data_quality_report(
     outcome: str,
     results: pl.DataFrame,
     history: pl.DataFrame,
+    freshness: pl.DataFrame | None,
     quarantine: pl.DataFrame | None,
     totals: pl.DataFrame | None,
 ) -> str:
     """The whole report.
 
     outcome: what became of the night, in a sentence or two. results: `CHECK_RESULTS`; history: `CHECK_HISTORY`.
-    quarantine: `QUARANTINE`; totals: `RELEASE_TOTALS`; None: the night did not get so far.
+    freshness: `SOURCE_FRESHNESS`; quarantine: `QUARANTINE`; totals: `RELEASE_TOTALS`; None: the night did not get
+    so far.
     """
     failed = _failed(results)
     lines = [f"# Data quality of {day}", "", summary(outcome, results, history), "", "## Failed checks", ""]
@@ -49,6 +53,7 @@ def data_quality_report(
     for title in ("Rows that failed", *SECTIONS):
         own = [row for row in failed.to_dicts() if sections.get(row["check_name"], "Rows that failed") == title]
         lines += ["", f"## {title}", "", *(_samples(own) or ["None."])]
+    lines += ["", "## Freshness of sources", "", *_freshness(freshness)]
     lines += ["", "## Quarantine by file and reason", "", *_quarantine(quarantine)]
     lines += ["", "## Changes since the release before", "", *_changes(totals)]
     return "\n".join(lines) + "\n"
@@ -63,14 +68,14 @@ def summary(outcome: str, results: pl.DataFrame, history: pl.DataFrame) -> str:
     errors = failed.filter(pl.col("severity") == "ERROR").height
     chart = quote(_chart(history), safe=_IN_ADDRESS)
     return (
-        f"{_text(outcome, widest=120)} {results.height - failed.height} of {results.height} checks passed, "
+        f"{_text(outcome, widest=120)} {results.height - failed.height} of {results.height} checks passed.\n\n"
         f"{errors} failed as ERROR, {failed.height - errors} as WARN.\n\n"
         f"![Failed checks by day, dark: ERROR, light: WARN](<data:image/svg+xml,{chart}>)"
     )
 
 
 def failed_checks(results: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
-    """The checks that failed, ERROR first: severity, table, check, failed, of, share, failing_since, asks."""
+    """The checks that failed, ERROR first: severity, failed, of, share, check, table, failing_since, asks."""
     failed = _failed(results)
     check = ["table_name", "check_name"]
     passed = history.filter(pl.col("is_passed")).group_by(check).agg(last_passed=pl.col("checked_at").max())
@@ -83,18 +88,18 @@ def failed_checks(results: pl.DataFrame, history: pl.DataFrame) -> pl.DataFrame:
     )
     return failed.join(since, on=check, how="left", maintain_order="left").select(
         "severity",
-        pl.col("table_name").alias("table"),
-        pl.col("check_name").alias("check"),
         pl.col("rows_failed").alias("failed"),
         pl.col("rows_checked").alias("of"),
-        share=_percent(pl.col("rows_failed"), pl.col("rows_checked")),
+        _percent(pl.col("rows_failed"), pl.col("rows_checked")).alias("share"),
+        pl.col("check_name").alias("check"),
+        pl.col("table_name").alias("table"),
         failing_since="since",
         asks="description",
     )
 
 
 def _percent(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    return pl.when(whole != 0).then(pl.format("{} %", (100 * part / whole).round(1)))
+    return pl.when(whole != 0).then(pl.format("{}%", (100 * part / whole).round(1)))
 
 
 def _failed(results: pl.DataFrame) -> pl.DataFrame:
@@ -116,9 +121,24 @@ def _samples(failed: Iterable[dict[str, object]]) -> list[str]:
     return lines
 
 
+def _freshness(sources: pl.DataFrame | None) -> list[str]:
+    if sources is None:
+        return [_NOT_SO_FAR]
+    by_state = sources.sort("state", "source_name").select(
+        pl.col("source_name").alias("source"),
+        "state",
+        pl.col("age_days").alias("days_since_seen"),
+        pl.col("newest_period").alias("newest"),
+        pl.col("expected_period").alias("due"),
+        "rows",
+        "message",
+    )
+    return _table(by_state, "There is no source.")
+
+
 def _quarantine(quarantine: pl.DataFrame | None) -> list[str]:
     if quarantine is None:
-        return ["The night did not get so far."]
+        return [_NOT_SO_FAR]
     reasons = (
         quarantine.group_by("file", "column", "check", maintain_order=True)
         .agg(rows=pl.len(), first_row=pl.col("row_number").min(), example=pl.col("message").first())
@@ -129,7 +149,7 @@ def _quarantine(quarantine: pl.DataFrame | None) -> list[str]:
 
 def _changes(totals: pl.DataFrame | None) -> list[str]:
     if totals is None:
-        return ["The night did not get so far."]
+        return [_NOT_SO_FAR]
     compared = totals.filter(pl.col("previous_total").is_not_null())
     if compared.is_empty():
         return ["There is no release before this one that answers the same question."]

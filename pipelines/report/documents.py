@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.checks.traps import TRAPS
 from pipelines.contracts.macros import MACROS, Macro
 from pipelines.contracts.table import Column, Table
 from pipelines.report.headlines import COOKBOOK_FOLDER
@@ -173,12 +174,24 @@ which it was published, where that can be told.
 **When a source fails.** A source that is down, slow, empty, cut short or changed in shape does not stop the
 night. The last good version of each document stays in use, `quality.source_freshness` says how old it is and
 why, `quality.source_snapshots` which check a rejected version failed, and the check `sources_are_fresh`
-warns. Where nothing was ever fetched, the figures that ship with the project stand. A host that cannot be
-reached is given up for the night after a few attempts.
+warns. Where nothing was ever fetched, the figures that ship with the project stand. The night ends with a
+table of what is out of date, and so does the report. A document with less than half the rows of its version
+before is set aside (`no_sudden_drop`) until another version confirms the drop.
+
+**Manners.** A request is tried up to four times, with growing pauses and no longer than 45 seconds in all;
+`Retry-After` is kept, and who asks for more than 30 seconds is left alone until the next night. So is a host
+that cannot be reached, refuses the key, asks for fewer requests, trickles, or fails three requests in a row;
+the next night starts with what did not fail. What a publisher says has not changed (`ETag`, `Last-Modified`)
+is not sent again. Pauses between requests keep below the limits of each publisher.
 
 **Files by hand.** A publisher's own file, put into `data/landing/publisher_files/<source name>/`, is read
 like an answer of the publisher: for publishers that let nobody fetch, and for editions that are no longer
 offered.
+
+**What must not be passed on.** UN Comtrade is fetched with your own key for your own use, and so are the
+files that you hold under a licence. They are in a release only if you brought the key or the files; the
+release then says so on the terminal, in the report and in `quality.releases.not_to_be_passed_on`. With
+`PLIMSOLL_SHAREABLE=1` a night leaves them out, rows, flows and verdicts, and its release may be passed on.
 
 **Settings.** `PLIMSOLL_HISTORY_FROM` is the first day that is asked for (2021-12-01); a backfill that was
 interrupted goes on where it was. `PLIMSOLL_MIRROR` is asked instead of every publisher, as
@@ -216,6 +229,8 @@ def sources_page(sources: Sequence[Source]) -> str:
             f"- Check `{q.name}`: {q.description}" for quirks in source.quirks.values() for q in quirks
         )
         lines.append("")
+    lines += ["## Known traps", "", "Each has a check of its own in every night.", "", "| trap | checks |", "|---|---|"]
+    lines += [f"| {trap.what} | {', '.join(f'`{check}`' for check in trap.checks)} |" for trap in TRAPS]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -50,11 +50,18 @@ def show_quality(warehouse: duck.Source, console: Console) -> None:
             "SELECT count(*) AS checks, count(*) FILTER (is_passed) AS passed FROM quality.check_results",
         )
         failed = duck.query(connection, (COOKBOOK_FOLDER / "failed_checks.sql").read_text(encoding="utf-8"))
+        sources = duck.query(connection, (COOKBOOK_FOLDER / "figures_out_of_date.sql").read_text(encoding="utf-8"))
+        restricted = duck.query(connection, "SELECT not_to_be_passed_on FROM quality.releases").item()
         files = duck.query(connection, (COOKBOOK_FOLDER / "changed_files.sql").read_text(encoding="utf-8"))
     console.print()
     console.print(f"Data quality: {counts['passed'].item()} of {counts['checks'].item()} checks passed.")
     if failed.height:
         console.print(rich_table(failed, "Checks that failed"))
+    if restricted:
+        console.print(f"For your own use: it holds rows that must not be passed on, of {restricted}.")
+    if sources.height:
+        console.print()
+        console.print(rich_table(sources, "Figures of publishers that are out of date: the last good ones are used"))
     if files.height:
         console.print()
         shown = f" ({SHOWN_FILES} of {files.height:,})" if files.height > SHOWN_FILES else ""

@@ -6,6 +6,7 @@ Keep out: what the parts are (`sections`), and files (`files`).
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -76,6 +77,11 @@ def _kind(column: pl.Series) -> str:
     return "number" if column.dtype.is_numeric() else "day" if column.dtype == pl.Date else ""
 
 
+def _pieces(text: str) -> list[str]:
+    """Where a long name may be broken: after its points, dashes and strokes rather than inside a word."""
+    return re.split(r"(?<=[._/-])", text)
+
+
 @dataclass(frozen=True)
 class Part:
     """A section of the report, filled from one release."""
@@ -132,6 +138,7 @@ def html(report: list[Part], drawn: Mapping[str, bytes]) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["cell"] = cell
+    environment.filters["pieces"] = _pieces
     # As images they can load nothing and run nothing, whatever a name in them says.
     images = {name: "data:image/svg+xml;base64," + base64.b64encode(svg).decode() for name, svg in drawn.items()}
     release = report[0].frames["release"].row(0, named=True)

@@ -138,11 +138,12 @@ def licences(frames: Frames) -> str:
 
 
 def quality(frames: Frames) -> str:
-    """How many checks failed, how publishers' data sets stand, how old figures are.
+    """How many checks failed, how publishers' data sets stand and which are out of date, how old figures are.
 
     frames: checks, source_freshness, latest_figures.
     """
-    checks, states = frames["checks"], frames["source_freshness"]["state"]
+    checks, publishers = frames["checks"], frames["source_freshness"]
+    states = publishers["state"]
     failed = [f"{row['failed']} of {row['checks']} with {row['severity']}" for row in checks.iter_rows(named=True)]
     parts = [
         f"{sum(checks['passed'])} of {number(sum(checks['checks']), 'check', 'checks')} passed, "
@@ -152,6 +153,9 @@ def quality(frames: Frames) -> str:
         words = {"never": "never fetched"}
         counts = [f"{(states == state).sum()} {words.get(state, state)}" for state in states.unique().sort()]
         parts.append(f"data sets of publishers: {listing(counts)}")
+    if (old := publishers.filter(pl.col("state").is_in(["late", "stale"]))).height:
+        since = [f"{row['title']} (to {row['newest_period'] or 'no period'})" for row in old.iter_rows(named=True)]
+        parts.append(f"out of date are {listing(since)}")
     figures = frames["latest_figures"]
     if figures.height:
         newest, oldest = figures.row(-1, named=True), figures.row(0, named=True)

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipelines.errors import UserError
 from pipelines.report.headlines import rich_table
+from pipelines.shown import for_spreadsheets
 from pipelines.warehouse.diff import Difference
 
 FORMATS = (".csv", ".json")
@@ -53,7 +54,7 @@ def write_difference(found: Difference, out: Path) -> None:
     """Writes the changed verdicts as CSV, or everything as JSON, by the suffix of `out`. Raises `OutputError`."""
     try:
         if out.suffix.lower() == ".csv":
-            found.verdicts.write_csv(out)
+            for_spreadsheets(found.verdicts).write_csv(out)
         else:
             frames = ("sources", "tables", "totals", "verdicts")
             whole = {"old": found.old, "new": found.new} | {name: getattr(found, name).to_dicts() for name in frames}

@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import polars as pl
 
 from pipelines.contracts.table import Table
+from pipelines.sources.parquet_footer import (
+    BYTE_ARRAY,
+    DELTA_BYTE_ARRAY,
+    PLAIN_DICTIONARY,
+    RLE_DICTIONARY,
+    Footer,
+    read_footer,
+)
 from pipelines.sources.rows import (
     FAILURE,
     MAX_CELL,
@@ -35,7 +43,7 @@ _VALUES_ANYWAY, _VALUES_PER_BYTE = 1_000_000, 10
 _BYTES_ANYWAY, _BYTES_PER_BYTE = 256 << 20, 200
 # Ways of storing text in which one long text can stand for any number of values at no cost are read as they are
 # stored, in pieces that stay small when the text is written out.
-_COSTLY_TEXT = frozenset({"PLAIN_DICTIONARY", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY"})
+_COSTLY_TEXT = frozenset({PLAIN_DICTIONARY, RLE_DICTIONARY, DELTA_BYTE_ARRAY})
 _PIECE_BYTES, _BYTES_OF_A_CHARACTER = 64 << 20, 4
 
 _SECONDS = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -49,12 +57,11 @@ def read_parquet(file: BinaryIO, name: str, table: Table) -> tuple[list[str], It
     import pyarrow.parquet as pq
 
     with _told(name):
-        metadata = pq.read_metadata(file)
-        _require_honest_size(metadata, file.seek(0, 2), name)
+        footer = read_footer(file)
+        _require_honest_size(footer, file.seek(0, 2), name)
         parquet = pq.ParquetFile(
             file,
-            metadata=metadata,
-            read_dictionary=_costly_columns(metadata),
+            read_dictionary=_costly_columns(footer),
             buffer_size=_READ_AHEAD_BYTES,
             page_checksum_verification=True,
             # Some writers store days in a form that Arrow would cut to the years 1677 to 2262.
@@ -68,31 +75,30 @@ def read_parquet(file: BinaryIO, name: str, table: Table) -> tuple[list[str], It
     return header, _batches(parquet, name, header, table)
 
 
-def _require_honest_size(metadata: "pq.FileMetaData", size: int, name: str) -> None:
-    unpacked = values = 0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        unpacked += group.total_byte_size
-        values += max((group.column(place).num_values for place in range(group.num_columns)), default=0)
-    if max(metadata.num_rows, values) > max(_VALUES_ANYWAY, _VALUES_PER_BYTE * size) or (
+def _require_honest_size(footer: Footer, size: int, name: str) -> None:
+    unpacked = sum(group.unpacked_bytes for group in footer.groups)
+    values = sum(max((chunk.values for chunk in group.chunks), default=0) for group in footer.groups)
+    if max(footer.rows, values) > max(_VALUES_ANYWAY, _VALUES_PER_BYTE * size) or (
         unpacked > max(_BYTES_ANYWAY, _BYTES_PER_BYTE * size)
     ):
         raise InputFileError(
-            f"{name}: {size:,} bytes claim to hold {metadata.num_rows:,} rows and {unpacked:,} bytes, "
+            f"{name}: {size:,} bytes claim to hold {footer.rows:,} rows and {unpacked:,} bytes, "
             "which is not believed, export it again."
         )
-    columns = map(metadata.schema.column, range(metadata.num_columns))
-    if any(column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > MAX_CELL for column in columns):
+    if any(length > MAX_CELL for length in footer.fixed_lengths):
         raise InputFileError(f"{name}: a column holds values of more than {MAX_CELL:,} bytes, leave it out.")
 
 
-def _costly_columns(metadata: "pq.FileMetaData") -> list[str]:
+def _costly_columns(footer: Footer) -> list[str]:
     """Paths of the columns that hold text in a way in which it can repeat at no cost."""
-    found = set()
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for chunk in map(group.column, range(group.num_columns)):
-            if chunk.physical_type == "BYTE_ARRAY" and not _COSTLY_TEXT.isdisjoint(chunk.encodings):
-                found.add(chunk.path_in_schema)
-    return sorted(found)
+    chunks = (chunk for group in footer.groups for chunk in group.chunks)
+    return sorted(
+        {
+            chunk.path
+            for chunk in chunks
+            if chunk.physical_type == BYTE_ARRAY and not _COSTLY_TEXT.isdisjoint(chunk.encodings)
+        }
+    )
 
 
 def _batches(parquet: "pq.ParquetFile", name: str, header: list[str], table: Table) -> Iterator[Rows]:

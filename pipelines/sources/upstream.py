@@ -22,9 +22,15 @@ from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import KEPT_HEADERS, Entry, Landing, Snapshot
 
 Document = str
-_SNAPSHOT_FIELDS = ("source_name", "document", "fetched_at", "sha256", "size_bytes")
+# How the name of a document begins that somebody put there by hand.
+BY_HAND = "file "
 # Kept header of an answer to the header that asks for something newer.
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+# A document of fewer rows may lose any of them; of more, losing half looks like a fault of the publisher.
+FEWEST_ROWS_TO_DROP, SMALLEST_SHARE_LEFT = 10, 0.5
+# Foreign bytes break a parser in ways that nobody lists, and a panic of a library is no ordinary exception.
+_BROKEN = (Exception, pl.exceptions.PanicException)
 
 # How long a change by a publisher is worth a warning.
 LATELY_DAYS = 31
@@ -139,7 +145,8 @@ class Source:
     outside its band shows a change of unit. sends_web_pages: a web page may be what was asked for, so what is wrong
     with it is named as `read` names it.
     period_end: by table, the last day of a row's period. published_on: by table, the day on which a row's first
-    version was public, where it can be told. newest_expected: last day of the period that should be out on a day.
+    version was public, where it can be told. newest_expected: last day of the period that should be out on a day;
+    newest_expected_of: the same for tables with a calendar of their own.
     edition_columns: columns that only say which edition shows a row; a new edition of the same figures is no new
     version.
     editions: by table, for lists that a publisher issues whole again and again.
@@ -156,6 +163,7 @@ class Source:
     read: Callable[[Document, bytes], Mapping[str, pl.DataFrame]]
     period_end: Mapping[str, pl.Expr]
     newest_expected: Callable[[dt.date], dt.date]
+    newest_expected_of: Mapping[str, Callable[[dt.date], dt.date]] = field(default_factory=dict)
     published_on: Mapping[str, pl.Expr] = field(default_factory=dict)
     edition_columns: tuple[str, ...] = ()
     editions: Mapping[str, Editions] = field(default_factory=dict)
@@ -183,14 +191,17 @@ def fetch(
 ) -> None:
     """Asks for every document of the plan and keeps what comes; what goes wrong is noted in the journal.
 
-    Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached is
-    not asked again in this round. progress: is told how many documents are done, and how many there are by now.
+    Documents of a listing or of further pages are asked for as they turn up. A host that cannot be reached, or that
+    fails again and again, is left alone for the rest of this round; the next one starts with what did not fail, so
+    that no document keeps the others from coming. progress: is
+    told how many documents are done, and how many there are by now.
     kept: readings of earlier nights, so that a document that is settled is not read again.
     """
     from pipelines.sources.http import Client, FetchFailed
 
     session = _now().isoformat()
     newest = {s.document: s for s in landing.snapshots(source.name) if s.path.exists()}
+    last_outcome = {entry.document: entry.outcome for entry in landing.entries(source.name)}
     waiting = list(source.requests(plan))
     secret = {}
     if source.key is not None:
@@ -206,6 +217,7 @@ def fetch(
                     Entry(source.name, request.document, request.url, _now(), session, "failed", None, message)
                 )
             return
+    waiting.sort(key=lambda request: last_outcome.get(request.document) == "failed")
     # A mirror is a machine of one's own; the pause is for the publisher's.
     with Client(0.0 if mirror else source.pause_s, mirror) as client:
         done = -1
@@ -242,7 +254,7 @@ def fetch(
             headers = {name: value for name, value in answer.headers.items() if name in KEPT_HEADERS}
             try:
                 _frames(source, request.document, body, request.about)
-                waiting += source.follow(request, body)
+                waiting += _followed(source, request, body)
             except SourceFault:
                 # Asked for whole again the next time, whether or not the publisher thinks that it has changed.
                 headers = {name: value for name, value in headers.items() if name not in _CONDITIONS}
@@ -273,7 +285,7 @@ def take_files(source: Source, landing: Landing, folder: Path) -> None:
     for path in sorted(folder.glob("*")):
         if path.is_symlink() or not path.is_file() or path.name.startswith("."):
             continue
-        document = f"file {path.name}"
+        document = f"{BY_HAND}{path.name}"
         body = path.read_bytes()
         digest = landing.keep(body)
         known = newest.get(document)
@@ -296,10 +308,13 @@ class Reading:
 def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: Readings | None = None) -> Reading:
     """Every good snapshot of a source as versions of its rows; a snapshot that is not good is rejected whole.
 
+    So is one with less than half the rows of the version before, until another version confirms the drop.
+
     as_of: versions that became known later are invisible. kept: readings of earlier nights, so that a snapshot is
     read once.
     """
     read_well: dict[str, list[tuple[Snapshot, pl.DataFrame]]] = {table.name: [] for table in source.tables}
+    rows_before: dict[Document, dict[str, int]] = {}
     outcomes = []
     for snapshot in landing.snapshots(source.name):
         row = {
@@ -307,6 +322,9 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         }
         try:
             frames = _reading(source, snapshot, kept)
+            before = rows_before.get(snapshot.document, {})
+            rows_before[snapshot.document] = {name: frame.height for name, frame in frames.items()}
+            _check_for_drop(before, rows_before[snapshot.document])
         except SourceFault as fault:
             outcomes.append(row | {"outcome": "rejected", "check_name": fault.check, "message": str(fault), "rows": 0})
             continue
@@ -330,6 +348,16 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         },
         pl.DataFrame(outcomes, schema=SOURCE_SNAPSHOTS.polars_schema()),
     )
+
+
+def _check_for_drop(before: Mapping[str, int], now: Mapping[str, int]) -> None:
+    for name, rows in before.items():
+        if rows >= FEWEST_ROWS_TO_DROP and now.get(name, 0) < SMALLEST_SHARE_LEFT * rows:
+            raise SourceFault(
+                "no_sudden_drop",
+                f"{now.get(name, 0):,} rows of {name}, the version before had {rows:,}; such a drop is believed once "
+                "another version confirms it",
+            )
 
 
 def _reading(source: Source, snapshot: Snapshot, kept: Readings | None) -> Mapping[str, pl.DataFrame]:
@@ -369,19 +397,36 @@ def _frames(source: Source, document: Document, body: bytes, about: str = "") ->
     """The frames of a document that keeps every promise of its source. Raises `SourceFault`."""
     if not body.strip():
         raise SourceFault("not_empty", "the document is empty")
+    is_web_page = _is_web_page(body)
     try:
         frames = source.read(f"{document} {about}".rstrip(), body)
     except SourceFault:
-        if _is_web_page(body) and not source.sends_web_pages:
-            raise SourceFault("not_a_web_page", "a web page came instead of data") from None
+        if is_web_page and not source.sends_web_pages:
+            raise _not_data() from None
         raise
-    except Exception as error:  # foreign bytes can break a parser in ways that nobody lists
-        check = "not_a_web_page" if _is_web_page(body) else "readable"
-        raise SourceFault(
-            check, f"cannot be read ({type(error).__name__}: {str(error).splitlines()[0][:200]})"
-        ) from error
+    except _BROKEN as error:
+        raise (_not_data() if is_web_page else _unreadable(error)) from error
     tables = {table.name: table for table in source.tables}
     return {name: _kept_promises(source, tables[name], frame) for name, frame in frames.items()}
+
+
+def _not_data() -> SourceFault:
+    return SourceFault("not_a_web_page", "a web page came instead of data")
+
+
+def _unreadable(error: BaseException) -> SourceFault:
+    said = " ".join(str(error).split())[:200]
+    return SourceFault("readable", f"cannot be read ({type(error).__name__}: {said})")
+
+
+def _followed(source: Source, request: Request, body: bytes) -> list[Request]:
+    """What an answer leads to. Raises `SourceFault`."""
+    try:
+        return list(source.follow(request, body))
+    except _BROKEN as error:
+        if isinstance(error, SourceFault):
+            raise
+        raise _unreadable(error) from error
 
 
 def _kept_promises(source: Source, table: Table, frame: pl.DataFrame) -> pl.DataFrame:
@@ -583,26 +628,33 @@ def withdrawn(table: Table) -> Quirk:
 
 def freshness(source: Source, landing: Landing, reading: Reading, today: dt.date) -> dict[str, object]:
     """A row of `SOURCE_FRESHNESS`: how new the rows are, and what is wrong if they are not."""
-    ends = [
-        frame.filter("is_latest").select(source.period_end[name].max()).item()
-        for name, frame in reading.tables.items()
-        if name in source.period_end and frame.height
-    ]
-    newest = max((end for end in ends if end is not None), default=None)
     good = reading.snapshots.filter(pl.col("outcome") == "read")
     used = {(row["document"], row["fetched_at"]) for row in good.iter_rows(named=True)}
-    snapshots = landing.snapshots(source.name)
-    last_good_at = max((s.last_seen_at for s in snapshots if (s.document, s.fetched_at) in used), default=None)
+    last_good: dict[Document, dt.datetime] = {
+        s.document: s.last_seen_at for s in landing.snapshots(source.name) if (s.document, s.fetched_at) in used
+    }
     problems = _problems(landing, reading, source)
-    expected = source.newest_expected(today)
-    if last_good_at is None:
-        state = "missing" if problems else "never"
+    # Documents that fail make those of their last good versions old that are used instead.
+    failing = [last_good[document] for document, _ in problems if document in last_good]
+    last_good_at = min(failing) if failing else max(last_good.values(), default=None)
+    # A night as of an earlier day may use what was fetched later.
+    age_days = None if last_good_at is None else max((today - last_good_at.date()).days, 0)
+    table, newest, expected, is_late = _newest(source, reading, good, today)
+    said = _by_message(problems)
+    is_empty = all(frame.is_empty() for frame in reading.tables.values())
+    message: str | None = None
+    if problems and (is_empty or last_good_at is None):
+        state, message = "missing", f"{said}; no figure of it was ever read"
+    elif last_good_at is None:
+        state = "never"
     elif problems:
-        state = "stale"
+        state, message = "stale", f"{said}; the version in use was last seen on {last_good_at.date()}"
+    elif is_late:
+        state = "late"
+        shown = "nothing of it was read" if newest is None else f"the newest period read ends on {newest}"
+        message = f"{table}: {shown}, {expected} should be out"
     else:
-        state = "late" if newest is None or newest < expected else "fresh"
-    if state == "late":
-        problems = [f"the newest period read ends on {newest}, {expected} should be out"]
+        state = "fresh"
     return {
         "source_name": source.name,
         "title": source.title,
@@ -613,23 +665,52 @@ def freshness(source: Source, landing: Landing, reading: Reading, today: dt.date
         "newest_period": newest,
         "expected_period": expected,
         "last_good_at": last_good_at,
-        "age_days": None if last_good_at is None else (today - last_good_at.date()).days,
+        "age_days": age_days,
         "rows": int(good["rows"].sum()),
         "state": state,
-        "message": "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "") or None,
+        "message": message,
     }
 
 
-def _problems(landing: Landing, reading: Reading, source: Source) -> list[str]:
-    """What failed in the last round of requests, and newest versions that were rejected."""
-    entries = list(landing.entries(source.name))
-    last_round = {entry.document: entry for entry in entries if entry.session == entries[-1].session}
-    failed = [f"{e.document}: {e.message}" for e in last_round.values() if e.outcome == "failed"]
+def _newest(
+    source: Source, reading: Reading, good: pl.DataFrame, today: dt.date
+) -> tuple[str, dt.date | None, dt.date, bool]:
+    """Of the table that is furthest behind: its name, newest period, the period that should be out, is it missing."""
+    found = []
+    for name, period_end in source.period_end.items():
+        newest = reading.tables[name].filter("is_latest").select(period_end.max()).item()
+        if name in source.editions:
+            # An edition in which nothing is new speaks for its day all the same.
+            newest = max((day for day in (newest, good["edition_on"].max()) if day is not None), default=None)
+        expected = source.newest_expected_of.get(name, source.newest_expected)(today)
+        behind = dt.timedelta.max if newest is None else expected - newest
+        found.append((behind, name, newest, expected))
+    behind, name, newest, expected = max(found)
+    return name, newest, expected, behind > dt.timedelta(0)
+
+
+def _problems(landing: Landing, reading: Reading, source: Source) -> list[tuple[Document, str]]:
+    """Documents that failed in the last round of requests, and those of which the newest version was rejected."""
+    asked = [entry for entry in landing.entries(source.name) if not entry.document.startswith(BY_HAND)]
+    last_round = {entry.document: entry for entry in asked if entry.session == asked[-1].session}
+    failed = [(e.document, e.message or "") for e in last_round.values() if e.outcome == "failed"]
     newest = reading.snapshots.sort("fetched_at").group_by("document", maintain_order=True).last()
     rejected = newest.filter(pl.col("outcome") == "rejected")
     return failed + [
-        f"{row['document']}: {row['message']} ({row['check_name']})" for row in rejected.iter_rows(named=True)
+        (row["document"], f"{row['message']} ({row['check_name']})") for row in rejected.iter_rows(named=True)
     ]
+
+
+def _by_message(problems: Iterable[tuple[Document, str]], most: int = 3) -> str:
+    """What is wrong with which documents, one after the other, each message once."""
+    documents: dict[str, list[Document]] = {}
+    for document, message in problems:
+        documents.setdefault(message, []).append(document)
+    said = [
+        f"{first} and {len(others)} more: {message}" if others else f"{first}: {message}"
+        for message, (first, *others) in documents.items()
+    ]
+    return "; ".join(said[:most]) + (f"; and {len(said) - most} more" if len(said) > most else "")
 
 
 def _conditions(known: Snapshot | None) -> dict[str, str]:
@@ -656,7 +737,7 @@ def _without(secrets: Iterable[str], body: bytes) -> bytes:
 
 def _is_web_page(body: bytes) -> bool:
     start = body[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return start.startswith((b"<!doctype html", b"<html"))
+    return start.startswith(b"<") and any(mark in start for mark in (b"<!doctype html", b"<html", b"<head", b"<body"))
 
 
 def _now() -> dt.datetime:

@@ -7,6 +7,7 @@ still lets COPY write beside the database, so only statements that read are pass
 """
 
 import io
+import itertools
 import re
 import shutil
 import sys
@@ -20,8 +21,9 @@ from pipelines.warehouse import duck
 MAX_ROWS = 200
 
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-# They change settings from within a SELECT, and end the process where the setting needs a file.
-_SETTINGS = re.compile("enable_logging|enable_profiling", re.IGNORECASE)
+# From within a SELECT the first two change settings, and the others run text that nobody has looked at.
+_NOT_CALLED = {"enable_logging", "enable_profiling", "query", "json_execute_serialized_sql"}
+_NAME = re.compile(r'"(?:[^"]|"")*"|\w+')
 
 
 class SqlError(Exception):
@@ -94,5 +96,17 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
                 f"{statement.type.name} is not possible here: the warehouse is read-only, and so is this shell; "
                 "ask with SELECT, SHOW, DESCRIBE or EXPLAIN, or open a copy of the file with duckdb."
             )
-    if _SETTINGS.search(query):
-        raise SqlError("Settings cannot be changed here, also not by enable_logging or enable_profiling.")
+    if called := _NOT_CALLED & _called(query):
+        raise SqlError(f"{called.pop()} cannot be called here: it changes settings or runs text as a query.")
+
+
+def _called(query: str) -> set[str]:
+    """The names before an opening bracket, in small letters and without quotes."""
+    text = query.encode()  # tokens are counted in bytes
+    starts = [start for start, _ in duckdb.tokenize(query)]
+    tokens = [text[start:end].decode(errors="replace") for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return {
+        name[0].strip('"').lower()
+        for token, after in itertools.pairwise(tokens)
+        if after.startswith("(") and (name := _NAME.match(token))
+    }

@@ -7,5 +7,6 @@ SELECT
     plimsoll_version,
     rules_sha256,
     cargoes,
-    verdicts
+    verdicts,
+    not_to_be_passed_on
 FROM quality.releases

@@ -1,4 +1,4 @@
 -- Which data sets of publishers are late, stale or missing?
-SELECT source_name, publisher, state, newest_period, expected_period, age_days, message
+SELECT source_name, title, publisher, state, newest_period, expected_period, age_days, message
 FROM quality.source_freshness
 ORDER BY state = 'fresh', source_name

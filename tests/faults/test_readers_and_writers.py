@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faults.nights import NIGHT, content, finish, release, start, with_cargoes
 from tests.integration.conftest import REPOSITORY, environment
 
@@ -34,9 +36,8 @@ print(reads, *sorted(seen))
 """
 
 
-def test_readers_never_see_an_error_or_a_mixed_release(tmp_path: Path) -> None:
-    home = with_cargoes(tmp_path / "home")
-    assert finish(home).returncode == 0
+@pytest.mark.xdist_group("readers")
+def test_readers_never_see_an_error_or_a_mixed_release(home: Path, tmp_path: Path) -> None:
     runs = {release(home)}
     stop = tmp_path / "stop"
     readers = [
@@ -50,7 +51,7 @@ def test_readers_never_see_an_error_or_a_mixed_release(tmp_path: Path) -> None:
         for _ in range(READERS)
     ]
     try:
-        for number in range(3):
+        for number in range(2):
             # Another cargo every night, so that the releases differ.
             file = home / "landing" / "shipments" / f"more{number}.csv"
             text = (home / "landing" / "shipments" / "cargoes.csv").read_text(encoding="utf-8")
@@ -69,9 +70,8 @@ def test_readers_never_see_an_error_or_a_mixed_release(tmp_path: Path) -> None:
     assert len({run for out, _ in said for run in out.split()[1:]}) > 1
 
 
-def test_two_nights_at_once_one_runs_and_the_other_says_so(tmp_path: Path) -> None:
-    home = with_cargoes(tmp_path / "home")
-    assert finish(home).returncode == 0
+@pytest.mark.xdist_group("two nights")
+def test_two_nights_at_once_one_runs_and_the_other_says_so(home: Path) -> None:
     before = content(home)
     first = start(home)
     assert first.stderr is not None
@@ -87,6 +87,7 @@ def test_two_nights_at_once_one_runs_and_the_other_says_so(tmp_path: Path) -> No
     assert content(home) == before
 
 
+@pytest.mark.xdist_group("two nights")
 def test_two_nights_in_the_same_moment(tmp_path: Path) -> None:
     home = with_cargoes(tmp_path / "home")
     nights = [

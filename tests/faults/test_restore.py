@@ -10,21 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.nights import content, finish, leftovers, with_cargoes
+from tests.faults.nights import content, finish, leftovers
 
-
-@pytest.fixture(scope="module")
-def good_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home after an undisturbed night."""
-    home = with_cargoes(tmp_path_factory.mktemp("good"))
-    assert finish(home).returncode == 0
-    return home
-
-
-@pytest.fixture
-def home(good_night: Path, tmp_path: Path) -> Path:
-    """A copy of it, to lose something from."""
-    return Path(shutil.copytree(good_night, tmp_path / "home"))
+pytestmark = pytest.mark.xdist_group("restore")
 
 
 @pytest.mark.parametrize("lost", ["warehouse/warehouse.duckdb", "warehouse", "dagster_home"])

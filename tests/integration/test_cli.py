@@ -9,6 +9,8 @@ import csv
 import json
 import os
 import shutil
+import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +39,7 @@ VERDICT_COLUMNS = [
     "quantity_bbl", "excess_value_usd", "is_above_cap", "transition_id", "exemption_id", "reason_codes", "reason",
     "confidence",
 ]  # fmt: skip
-COMMANDS = ["nightly", "assess", "explain", "rules", "sql", "report", "ui"]
+COMMANDS = ["nightly", "assess", "explain", "rules", "sql", "report", "diff", "ui"]
 
 
 Run = Callable[..., Finished]
@@ -315,8 +317,10 @@ def test_the_pages_look_into_the_home_that_was_named(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PLIMSOLL_HOME", "home")
     monkeypatch.setenv("DAGSTER_HOME", "")
+    monkeypatch.setenv("PYTHONWARNINGS", "")
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process goes on
     monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
-    ui(port=3000, host="127.0.0.1")
+    ui(port=0, host="127.0.0.1")
     assert started
     assert Settings.from_environment().home.resolve() == tmp_path / "home"
 
@@ -459,3 +463,23 @@ class TestBrokenRules:
         assert done.code == 1
         assert "price_caps.csv, EU-C2" in done.err
         assert "rises" in done.err
+
+
+class TestUi:
+    def test_a_port_that_is_taken_is_told_before_anything_starts(
+        self, tmp_path: Path, plimsoll_here: Callable[..., Finished]
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            done = plimsoll_here("ui", "--port", str(port), home=tmp_path / "home")
+        assert done.code == 2
+        assert done.err == (
+            f"plimsoll: 127.0.0.1:{port}: the pages cannot be served there (another program uses it); "
+            "name another --port or --host.\n"
+        )
+        assert not (tmp_path / "home").exists()
+
+    def test_a_host_that_is_unknown_is_told(self, tmp_path: Path, plimsoll_here: Callable[..., Finished]) -> None:
+        done = plimsoll_here("ui", "--host", "nowhere.invalid", home=tmp_path)
+        assert done.code == 2
+        assert "nowhere.invalid:3000: the pages cannot be served there (" in done.err

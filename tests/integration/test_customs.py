@@ -5,13 +5,16 @@ Add here: a promise about customs flows that needs a whole night.
 Keep out: formats (`tests/sources`), which lines become flows (`tests/unit/test_customs_flows.py`).
 """
 
+import shutil
 from pathlib import Path
 
 import duckdb
 import pytest
 from pytest import approx
 
-from tests.integration.conftest import AT_CAP, Finished, plimsoll, shipments_file
+from pipelines import sensors
+from pipelines.settings import Settings
+from tests.integration.conftest import AT_CAP, Finished, plimsoll, run_night, shipments_file
 from tests.sources.test_comtrade import answer, record
 from tests.sources.test_eurostat_comext import by_mode
 from tests.sources.test_eurostat_energy import oil_imports, register
@@ -146,3 +149,30 @@ def test_explain_follows_a_flow_from_its_customs_value(night: Finished, home: Pa
 def test_what_may_not_be_passed_on_says_so(night: Finished, home: Path) -> None:
     rows = ask(home, "SELECT source_name FROM quality.source_freshness WHERE NOT is_redistributable")
     assert ("comtrade",) in rows
+    assert ask(home, "SELECT not_to_be_passed_on FROM quality.releases") == [("comtrade",)]
+    assert "rows that must not be passed on, of comtrade" in night.out
+    report = (home / "warehouse" / "report" / "report.html").read_text(encoding="utf-8")
+    assert "holds rows that must not be passed on, of comtrade" in report
+
+
+def test_a_release_to_share_holds_nothing_that_may_not_be_passed_on(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home / "landing", tmp_path / "landing")
+    voyages = tmp_path / "landing" / "crea_voyages"
+    voyages.mkdir()
+    (voyages / "voyages.csv").write_text("id,refused for want of columns\n1,2\n", encoding="utf-8")
+    settings = Settings(home=tmp_path, offline=True, is_shareable=True)
+    assert run_night(settings).success
+    left = ask(
+        tmp_path,
+        "SELECT (SELECT count(*) FROM staging.comtrade_lines), (SELECT count(*) FROM staging.eu_customs_lines), "
+        "(SELECT string_agg(DISTINCT data_set) FROM staging.customs_lines), "
+        "(SELECT count(*) FROM marts.shipment_verdicts WHERE shipment_id LIKE 'UN-%'), "
+        "(SELECT count(*) FROM quality.source_freshness WHERE NOT is_redistributable), "
+        "(SELECT string_agg(file) FROM quality.input_files), (SELECT not_to_be_passed_on FROM quality.releases)",
+    )
+    assert left == [(0, 2, "eu_customs_lines", 0, 0, "a.csv", None)]
+    report = (tmp_path / "warehouse" / "report" / "report.html").read_text(encoding="utf-8")
+    assert "omtrade" not in report.split('<section id="sources">')[0]
+    # Nor does a file that it leaves out start another night.
+    watched = {name.partition("/")[0] for name, _ in sensors._files(settings)}
+    assert watched == {"shipments", "publisher_files"}

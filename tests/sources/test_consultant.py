@@ -171,7 +171,10 @@ def test_contents_without_the_section_are_named(
     assert checks_failed(read(landing)) == ["section_found"]
     fresh = upstream.freshness(consultant.SOURCE, landing, read(landing), dt.date(2026, 8, 12))
     assert fresh["state"] == "missing"
-    assert fresh["message"] == "contents: the contents name no section with the data for the tax on oil (section_found)"
+    assert fresh["message"] == (
+        "contents: the contents name no section with the data for the tax on oil (section_found); "
+        "no figure of it was ever read"
+    )
 
 
 def test_three_printings_are_three_versions(server: Publisher, fetch: Fetch, landing: Landing) -> None:

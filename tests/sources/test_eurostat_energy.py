@@ -199,11 +199,6 @@ def test_a_unit_that_changed_without_a_word_is_seen() -> None:
         SOURCE.read("x", "\n".join([*lines, ""]).encode())
 
 
-def test_tables_that_clients_make_are_no_format_of_eurostat() -> None:
-    with pytest.raises(upstream.SourceFault, match="missing crudeoil, geo"):
-        SOURCE.read("x", b"reporter,partner,month_start,tonnes\nAustria,Russia,2019-03-01,80000\n")
-
-
 def test_a_cut_in_the_wire_keeps_the_last_good_version(
     server: Publisher, paths: dict[str, str], fetch: Fetch, landing: Landing
 ) -> None:

@@ -101,4 +101,5 @@ def test_a_host_that_is_busy_leaves_the_last_good_version_and_says_so(
     for _ in range(2):
         fetch(fred.SOURCE, "2026-08-26")
     fresh = upstream.freshness(fred.SOURCE, landing, read(landing), dt.date(2026, 8, 26))
-    assert (fresh["state"], fresh["message"]) == ("stale", "daily 2026: 127.0.0.1 answered with status 429")
+    message = "daily 2026: 127.0.0.1 answered with status 429; the version in use was last seen on "
+    assert (fresh["state"], fresh["message"]) == ("stale", f"{message}{dt.datetime.now(dt.UTC).date()}")

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from pipelines.contracts.fetching import SOURCE_FRESHNESS
 from pipelines.contracts.market import ECB_EXCHANGE_RATES
-from pipelines.sources import upstream
+from pipelines.sources import http, upstream
 from pipelines.sources.http import Client, FetchFailed
-from pipelines.sources.publishers import ecb
+from pipelines.sources.publishers import ecb, eia
 from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Entry, Landing, Snapshot
 from pipelines.sources.upstream import Key, Plan, Request
@@ -100,7 +100,8 @@ def test_an_interrupted_backfill_goes_on_where_it_was(server: Publisher, fetch: 
     fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
     server.asked.clear()
     fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
-    assert [asked.query["startPeriod"] for asked in server.asked] == [["2024-12-01"], ["2025-12-01"]]
+    # What failed comes last, so that it keeps nothing else from coming.
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2025-12-01"], ["2024-12-01"]]
 
 
 def settled(about: str) -> upstream.Source:
@@ -238,6 +239,23 @@ def test_versions_are_the_runs_of_a_row_through_the_editions(editions: list[tupl
     assert found.select("currency", "units_per_eur", "known_on", "withdrawn_on", "is_latest").rows() == expected
 
 
+def test_a_sudden_drop_is_set_aside_until_another_version_confirms_it(landing: Landing) -> None:
+    """Twenty days of a rate, then five, then six that confirm them; nothing at all is no different."""
+    days = [f"USD 2026-11-{day:02d} 1.15" for day in range(1, 21)]
+    keep(landing, "2026-11-21T17:00", rates(*days))
+    keep(landing, "2026-11-22T17:00", rates(*days[15:]))
+    assert checks_failed(read(landing)) == [None, "no_sudden_drop"]
+    assert len(latest(landing)) == 20
+    row = freshness(landing, "2026-11-22")
+    assert (row["state"], row["rows"]) == ("stale", 20)
+    assert "5 rows of ecb_exchange_rates, the version before had 20" in row["message"]
+    keep(landing, "2026-11-23T17:00", rates(*days[14:]))
+    assert checks_failed(read(landing)) == [None, "no_sudden_drop", None]
+    assert len(latest(landing)) == 6
+    keep(landing, "2026-11-24T17:00", rates(*days[10:]))
+    assert checks_failed(read(landing))[-1] is None
+
+
 GOOD = rates("USD 2026-11-19 1.15").encode()
 
 
@@ -285,6 +303,42 @@ def test_a_good_answer_after_a_bad_one_makes_the_source_fresh_again(
     assert freshness(landing, "2026-12-01")["state"] == "late"
 
 
+def test_the_age_is_that_of_what_could_not_be_renewed(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    keep(landing, "2026-11-10T17:00", rates("USD 2026-11-09 1.15"), "daily 2026")
+    keep(landing, "2026-11-17T17:00", rates("USD 2025-11-09 1.15"), "daily 2025")
+    server.says(PATH, Reply(status=404))
+    fetch(ecb.SOURCE, "2026-11-22", first="2025-06-01")
+    row = freshness(landing, "2026-11-22")
+    assert (row["state"], row["age_days"], str(row["newest_period"])) == ("stale", 12, "2026-11-09")
+    assert row["message"] == (
+        "daily 2026: 127.0.0.1 answered with status 404; the version in use was last seen on 2026-11-10"
+    )
+
+
+def test_a_file_by_hand_hides_no_failure(server: Publisher, fetch: Fetch, landing: Landing, tmp_path: Path) -> None:
+    fetch(ecb.SOURCE, "2026-11-22")
+    (tmp_path / "hist.csv").write_text("Date,USD,JPY,GBP\n2026-11-20,1.1589,181.06,0.87\n", encoding="utf-8")
+    upstream.take_files(ecb.SOURCE, landing, tmp_path)
+    row = freshness(landing, "2026-11-22")
+    assert (row["state"], row["rows"]) == ("stale", 3)
+
+
+def test_a_source_is_as_late_as_the_table_that_is_furthest_behind(landing: Landing, tmp_path: Path) -> None:
+    (tmp_path / "brent_daily.csv").write_text("Date,Price\n2026-11-20,62.5\n2026-11-23,62.7\n", encoding="utf-8")
+    (tmp_path / "brent_monthly.csv").write_text("Date,Price\n2026-09-15,62.5\n", encoding="utf-8")
+
+    def state() -> tuple[str, str]:
+        upstream.take_files(eia.SOURCE, landing, tmp_path)
+        row = upstream.freshness(eia.SOURCE, landing, upstream.read(eia.SOURCE, landing), dt.date(2026, 11, 24))
+        return row["state"], row["message"]
+
+    assert state() == (
+        "late", "eia_spot_prices_monthly: the newest period read ends on 2026-09-30, 2026-10-31 should be out"
+    )  # fmt: skip
+    (tmp_path / "brent_monthly.csv").write_text("Date,Price\n2026-10-15,62.5\n", encoding="utf-8")
+    assert state() == ("fresh", None)
+
+
 def test_a_source_that_was_never_asked_says_so(landing: Landing) -> None:
     never = freshness(landing, "2026-11-20")
     assert (never["state"], never["message"], never["rows"]) == ("never", None, 0)
@@ -303,6 +357,69 @@ def test_retry_after_is_kept(server: Publisher) -> None:
         assert client.get("https://host/a", {}, {}).body == b"done"
     first, second = (asked.at for asked in server.asked)
     assert second - first >= 1
+
+
+@pytest.mark.parametrize("said", ["3600", "Fri, 31 Dec 2100 00:00:00 GMT", "Fri, 31 Dec 2100 00:00:00 -0000"])
+def test_who_asks_for_more_patience_than_a_night_has_is_left_alone(
+    said: str, server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    server.says(PATH, Reply(status=429, headers={"Retry-After": said}))
+    fetch(ecb.SOURCE, "2026-11-22", first="2024-01-01")
+    assert len(server.asked) == 1
+    (entry,) = landing.entries(ecb.SOURCE.name)
+    assert entry.message is not None
+    assert entry.message.startswith("127.0.0.1 answered with status 429 and asks to be left alone for ")
+
+
+@pytest.mark.parametrize("said", ["soon", "²", "-1", ""])
+def test_a_retry_after_that_says_nothing_is_a_refusal_like_any_other(said: str, server: Publisher) -> None:
+    server.says("/host/a", Reply(status=503, headers={"Retry-After": said}), b"done")
+    with Client(mirror=server.url) as client:
+        assert client.get("https://host/a", {}, {}).body == b"done"
+
+
+def test_a_host_that_fails_again_and_again_is_left_alone(server: Publisher, fetch: Fetch, landing: Landing) -> None:
+    server.says(PATH, Reply(status=503))
+    fetch(ecb.SOURCE, "2026-11-22", first="2020-01-01")
+    # Three of seven years, three attempts each.
+    assert len(server.asked) == 9
+    last = [entry.message for entry in landing.entries(ecb.SOURCE.name)][-1]
+    assert last == ("127.0.0.1 answered with status 503; as 3 requests in a row failed, nothing more was asked for")
+    server.says(PATH, GOOD)
+    server.asked.clear()
+    fetch(ecb.SOURCE, "2026-11-22", first="2020-01-01")
+    # The years that failed come last.
+    asked_for = [asked.query["startPeriod"][0][:4] for asked in server.asked]
+    assert asked_for == ["2022", "2023", "2024", "2025", "2019", "2020", "2021"]
+
+
+def test_documents_that_are_not_there_keep_no_others_from_coming(server: Publisher, fetch: Fetch) -> None:
+    fetch(ecb.SOURCE, "2026-11-22", first="2020-01-01")
+    assert len(server.asked) == 7
+
+
+def test_a_key_that_is_refused_is_not_tried_again(server: Publisher, fetch: Fetch) -> None:
+    server.says(PATH, Reply(status=401))
+    fetch(ecb.SOURCE, "2026-11-22", first="2020-01-01")
+    assert len(server.asked) == 1
+
+
+def test_an_answer_that_trickles_in_is_given_up(server: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "SLOW_AFTER_SECONDS", 0.05)
+    server.says("/host/a", Reply(b"a" * 10_000, trickle_s=0.01))
+    with Client(mirror=server.url) as client, pytest.raises(FetchFailed, match="which is too slow") as failed:
+        client.get("https://host/a", {}, {})
+    assert failed.value.is_host_down
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["javascript:alert(1)", "http://a..b/", "https://xn--a/", f"http://{'a' * 80}.com/", "http://[::1"]
+)
+def test_a_redirect_to_no_address_is_a_failure_like_any_other(location: str, server: Publisher) -> None:
+    server.says("/host/a", Reply(status=302, headers={"Location": location}))
+    with Client(mirror=server.url) as client, pytest.raises(FetchFailed):
+        client.get("https://host/a", {}, {})
 
 
 def test_requests_keep_their_distance(server: Publisher) -> None:

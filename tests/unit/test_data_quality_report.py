@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import polars as pl
 import pytest
 
+from pipelines.contracts.fetching import SOURCE_FRESHNESS
 from pipelines.contracts.quality import CHECK_HISTORY, CHECK_RESULTS, RELEASE_TOTALS
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.report.data_quality import data_quality_report, failed_checks, summary
@@ -55,8 +56,15 @@ def checks(*rows: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(full, schema=CHECK_RESULTS.polars_schema())
 
 
-def report(results: pl.DataFrame, quarantine: pl.DataFrame | None = None, totals: pl.DataFrame | None = None) -> str:
-    return data_quality_report(DAY, "Published.", results, CHECK_HISTORY.conform(results), quarantine, totals)
+def report(
+    results: pl.DataFrame,
+    quarantine: pl.DataFrame | None = None,
+    totals: pl.DataFrame | None = None,
+    freshness: pl.DataFrame | None = None,
+) -> str:
+    return data_quality_report(
+        DAY, "Published.", results, CHECK_HISTORY.conform(results), freshness, quarantine, totals
+    )
 
 
 def section(text: str, title: str) -> str:
@@ -83,10 +91,10 @@ class TestFailedChecks:
         )
         text = report(results)
         assert cells(section(text, "Failed checks")) == [
-            ["ERROR", "marts.t", "judged", "2", "40", "5.0 %", "2026-03-10", "Asks judged."],
-            ["WARN", "marts.t", "open", "5", "40", "12.5 %", "2026-03-10", "Asks open."],
+            ["ERROR", "2", "40", "5.0%", "judged", "marts.t", "2026-03-10", "Asks judged."],
+            ["WARN", "5", "40", "12.5%", "open", "marts.t", "2026-03-10", "Asks open."],
         ]
-        assert "1 of 3 checks passed, 1 failed as ERROR, 1 as WARN." in text
+        assert "1 of 3 checks passed.\n\n1 failed as ERROR, 1 as WARN.\n" in text
 
     def test_since_when(self) -> None:
         history = checks(
@@ -137,6 +145,31 @@ class TestFailedChecks:
         assert r"Was 500 rows\, now 0\." in section(text, "Rows that failed")
 
 
+def test_freshness_of_sources() -> None:
+    about = {"title": "t", "publisher": "p", "licence": "l", "attribution": "a", "is_redistributable": True}
+    stale = {
+        "source_name": "fred",
+        "state": "stale",
+        "rows": 1200,
+        "newest_period": dt.date(2026, 2, 27),
+        "expected_period": dt.date(2026, 3, 6),
+        "age_days": 9,
+        "message": "HTTP 503",
+    }
+    rows = [
+        {"source_name": "ecb", "state": "never", "rows": 0},
+        stale,
+        {"source_name": "boj", "state": "never", "rows": 0},
+    ]
+    schema = SOURCE_FRESHNESS.polars_schema()
+    sources = pl.DataFrame([dict.fromkeys(schema) | about | row for row in rows], schema=schema)
+    assert cells(section(report(checks(), freshness=sources), "Freshness of sources")) == [
+        ["boj", "never", "", "", "", "0", ""],
+        ["ecb", "never", "", "", "", "0", ""],
+        ["fred", "stale", "9", "2026-02-27", "2026-03-06", "1,200", "HTTP 503"],
+    ]
+
+
 def test_quarantine_by_file_and_reason() -> None:
     rows = [
         {
@@ -170,13 +203,14 @@ def test_changes_since_the_release_before() -> None:
         orient="row",
     )
     assert cells(section(report(checks(), totals=totals), "Changes since the release before")) == [
-        ["staging.cargoes", "all", "rows", "120", "150", "30", "25.0 %"],
+        ["staging.cargoes", "all", "rows", "120", "150", "30", "25.0%"],
         ["marts.gaps", "all", "rows", "0", "2", "2", ""],
     ]
 
 
 def test_a_night_that_did_not_get_so_far() -> None:
     text = report(checks({"check": "judged", "failed": 1, "severity": "ERROR"}))
+    assert section(text, "Freshness of sources") == "The night did not get so far."
     assert section(text, "Quarantine by file and reason") == "The night did not get so far."
     assert section(text, "Changes since the release before") == "The night did not get so far."
 

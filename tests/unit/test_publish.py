@@ -51,6 +51,8 @@ def release_row(day: int) -> dict[str, Any]:
         "rows_quarantined": 0,
         "checks_failed": 0,
         "previous_release_id": None,
+        "is_shareable": False,
+        "not_to_be_passed_on": None,
         "is_forced": False,
     }
 

@@ -88,6 +88,8 @@ def build(tmp_path: Path, book: Rulebook, reference: Reference) -> Build:
             "verdicts": frames[VERDICTS].height,
             "rows_quarantined": 0,
             "checks_failed": 0,
+            "is_shareable": False,
+            "not_to_be_passed_on": None,
             "is_forced": False,
         }
         frames[RELEASES] = pl.DataFrame([release], schema=RELEASES.polars_schema())

@@ -148,6 +148,53 @@ class TestPrices:
         assert set(charts.LANES) == {f"{kind.replace('_', '-')} licence" for kind in kinds} | {"transition"}
 
 
+class TestMarks:
+    def test_figures_of_short_levels_end_where_the_next_begins(self, frames: Frames) -> None:
+        figures = {
+            row["words"]: (row["align"], row["first"])
+            for row in drawn_rows(charts.prices_and_caps(frames))
+            if row.get("what") == "level" and row["regime"] == "EU"
+        }
+        assert figures == {
+            "60": ("left", "2022-12-05"),
+            "47.6": ("right", "2026-02-01"),
+            "44.1": ("left", "2026-02-01"),
+        }
+
+    def test_regimes_run_across_in_one_order(self, frames: Frames) -> None:
+        rows = frames["buyers"].filter(pl.col("evidence_kind") == "declared_shipment")
+        assert rows.height == 1  # US
+        chart = charts.buyers(
+            {
+                "cap_steps": frames["cap_steps"],
+                "buyers": pl.concat(
+                    rows.with_columns(regime=pl.lit(regime), destination_country=pl.lit(place))
+                    for place, regime in (("CN", "US"), ("CN", "UK"), ("IN", "EU"), ("IN", "UK"))
+                ),
+            }
+        )
+        orders = [found for found in re.findall(r'"sort": (\[[^]]*\])', json.dumps(spec(chart))) if "US" in found]
+        assert {tuple(json.loads(order)) for order in orders} == {("US", "EU", "UK")}
+
+    def test_an_amount_that_is_known_is_a_bar_from_zero(self, frames: Frames, renderer: Renderer) -> None:
+        rows = frames["money_above_cap"].filter(pl.col("evidence_kind") == "declared_shipment")
+        assert rows["least_usd"].to_list() == rows["most_usd"].to_list() == [7e6]
+
+        def bars(most: float) -> list[tuple[str, float]]:
+            chart = charts.money_above_cap({"money_above_cap": rows.with_columns(most_usd=pl.lit(most))})
+            svg = renderer.svg(spec(chart)).result().decode()
+            drawn = re.findall(r'd="M[\d.]+,[\d.]+h([\d.]+)v10h-[\d.]+Z" fill="([^"]+)"([^/]*)/', svg)
+            return [
+                ("pale" if "opacity" in more else "full", float(wide))
+                for wide, fill, more in drawn
+                if fill == VERMILLION
+            ]
+
+        width = 330  # of the axis, which ends at 7 and at 14 million
+        assert bars(7e6) == [("full", width)]
+        assert bars(14e6) == [("pale", width / 2), ("full", width / 2)]
+
+
 class TestWords:
     def test_japan(self, frames: Frames) -> None:
         told = words(charts.japan(frames))

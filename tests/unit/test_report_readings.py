@@ -141,12 +141,16 @@ def test_licences_of_a_later_day_are_not_in_force_and_the_record_does_not_end() 
 def test_quality() -> None:
     frames = {
         "checks": frame(CHECKS, ("ERROR", 40, 40, 0), ("WARN", 14, 8, 6)),
-        "source_freshness": pl.DataFrame({"state": ["fresh", "stale", "fresh", "never"]}),
+        "source_freshness": pl.DataFrame(
+            [("rates", "fresh", None), ("prices", "stale", DAY("2026-11-20")), ("ports", "never", None)],
+            schema=["title", "state", "newest_period"],
+            orient="row",
+        ),
         "latest_figures": frame(FIGURES, ("imports", 500), ("rates", 1)),
     }
     assert readings.quality(frames) == (
-        "48 of 54 checks passed, 0 of 40 with ERROR and 6 of 14 with WARN failed; data sets of publishers: 2 fresh, "
-        "1 never fetched and 1 stale; the newest figures are 1 day old (rates), those of the oldest series 500 days "
+        "48 of 54 checks passed, 0 of 40 with ERROR and 6 of 14 with WARN failed; data sets of publishers: 1 fresh, "
+        "1 never fetched and 1 stale; out of date are prices (to 2026-11-20); the newest figures are 1 day old (rates), those of the oldest series 500 days "
         "(imports)."
     )
 

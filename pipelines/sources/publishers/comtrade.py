@@ -20,7 +20,18 @@ import polars as pl
 
 from pipelines.contracts.customs import customs_lines
 from pipelines.sources.importers import country_of, importers
-from pipelines.sources.upstream import Band, Key, Plan, Quirk, Request, Source, SourceFault, month_over, require_columns
+from pipelines.sources.upstream import (
+    BY_HAND,
+    Band,
+    Key,
+    Plan,
+    Quirk,
+    Request,
+    Source,
+    SourceFault,
+    month_over,
+    require_columns,
+)
 
 COMTRADE_LINES = customs_lines("comtrade_lines")
 URL = "https://comtradeapi.un.org/data/v1/get/C/M/HS"
@@ -90,7 +101,7 @@ def read(document: str, body: bytes) -> Mapping[str, pl.DataFrame]:
         raise SourceFault("answer_is_whole", f"the answer holds no list of records ({said})")
     if answer.get("count") != len(records):
         raise SourceFault("answer_is_whole", f"{len(records)} records, {answer.get('count')} were announced")
-    if len(records) == MOST_RECORDS["file" if document.startswith("file ") else "answer"]:
+    if len(records) == MOST_RECORDS["file" if document.startswith(BY_HAND) else "answer"]:
         raise SourceFault("answer_is_whole", f"cut off after {len(records)} records")
     if not records:
         return {COMTRADE_LINES.name: COMTRADE_LINES.empty()}

@@ -26,6 +26,7 @@ from pipelines.sources.upstream import (
     Source,
     SourceFault,
     csv_table,
+    month_over,
     require_columns,
     revised,
     withdrawn,
@@ -150,6 +151,11 @@ SOURCE = Source(
         EIA_SPOT_PRICES_MONTHLY.name: MONTH_END + pl.duration(days=PUBLICATION_LAG_DAYS),
     },
     newest_expected=lambda today: today - dt.timedelta(days=PUBLICATION_LAG_DAYS + LONGEST_CLOSING_DAYS),
+    newest_expected_of={
+        EIA_SPOT_PRICES_MONTHLY.name: lambda today: month_over(
+            today - dt.timedelta(days=PUBLICATION_LAG_DAYS + LONGEST_CLOSING_DAYS), 1
+        )
+    },
     rows={
         EIA_SPOT_PRICES_DAILY.name: Band(
             1, 20_000, "a file may hold all days since 1986, two benchmarks on up to 262 days a year; never none"

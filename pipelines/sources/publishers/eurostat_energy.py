@@ -4,8 +4,9 @@ Asked for as SDMX-CSV of the dissemination service, one document each:
 `.../sdmx/2.1/data/nrg_ti_coifpm/M.<types>..` (the register of crude imports: volume, value, average price, API gravity,
 sulphur, companies) and `.../sdmx/2.1/data/nrg_ti_oilm/M.O4100_TOT.<origins>.THS_T.` (tonnes by partner).
 Read as well: the register pivoted to a column per indicator, as extracts of it are passed on
-(`geo,crudeoil,month,VOL_THS_BBL,...,flags`). Tables with country names and tonnes that clients make of `nrg_ti_oilm`
-are no format of Eurostat's (no product code, no unit, no flags) and are refused.
+(`geo,crudeoil,month,VOL_THS_BBL,...,flags`), and the tables with names of countries that clients make of `nrg_ti_oilm`
+(`reporter,partner,month_start,tonnes`): these do not say of which product they are, so their file names must hold
+crude, and a month that is withheld is not among them.
 
 Neither table tells the mode of transport, so neither is ever judged against a cap. Energy statistics count what a
 country imports for its own use; customs count what is cleared there. They are never added.
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 import polars as pl
 
 from pipelines.contracts.customs import EU_CRUDE_BY_TYPE, EU_OIL_IMPORTS
-from pipelines.sources.importers import country_of
+from pipelines.sources.importers import country_of, importers
 from pipelines.sources.publishers.eurostat_csv import AGGREGATE, figure, observations, side_by_side, text_of
 from pipelines.sources.upstream import Band, Plan, Quirk, Request, Source, SourceFault, month_over, require_columns
 
@@ -28,6 +29,9 @@ CRUDE_TYPES = (
     *("KZ_CPC_BLN", "KZ_KEBCO_BLN", "KZ_KKL", "KZ_URL", "KZ_SIB_LGHT", "KZ_MSC"),
 )
 ORIGINS = ("RU", "KZ")
+# Of tables with names of countries: the columns, and names beside those of `IMPORTERS`.
+NAMED = ("reporter", "partner", "month_start", "tonnes")
+OTHER_NAMES = {"Russia": "RU", "Kazakhstan": "KZ", "Turkey": "TR"}
 CRUDE, TONNES = "O4100_TOT", "THS_T"
 # Column of the table, by indicator.
 INDICATORS = {
@@ -56,10 +60,12 @@ def requests(plan: Plan) -> Iterable[Request]:
         yield Request(f"{name} from {plan.first:%Y-%m}", f"{SERVICE}/{name}/{key}/", since)
 
 
-def read(_: str, body: bytes) -> Mapping[str, pl.DataFrame]:
+def read(document: str, body: bytes) -> Mapping[str, pl.DataFrame]:
     """Either data set, told by its header."""
     table = text_of(body)
     header = [name.split(":", 1)[0].strip() for name in table.columns]
+    if "month_start" in header:
+        return {EU_OIL_IMPORTS.name: _named_countries(document, table)}
     if "siec" in header:
         return {EU_OIL_IMPORTS.name: _oil_imports(table)}
     require_columns(header, ("crudeoil", "geo"))
@@ -126,6 +132,27 @@ def _oil_imports(table: pl.DataFrame) -> pl.DataFrame:
     if other := sorted(set(found["unit"]) - {TONNES}):
         raise SourceFault("unit_as_expected", f"unit {', '.join(other)} instead of {TONNES}")
     return _areas(found).with_columns(origin_country="partner", quantity_thousand_t="value", flags="flag")
+
+
+def _named_countries(document: str, table: pl.DataFrame) -> pl.DataFrame:
+    require_columns(table.columns, NAMED, NAMED)
+    if "crude" not in document.lower():
+        raise SourceFault("product_as_expected", "the table does not say of what it is: name the file with crude")
+    names = dict(importers().select("country_name", "country").iter_rows()) | OTHER_NAMES
+    if unknown := sorted({*table["reporter"].drop_nulls(), *table["partner"].drop_nulls()} - set(names)):
+        raise SourceFault("codes_as_expected", f"{', '.join(unknown)[:200]} is not in data/reference/importers.csv")
+    days = table["month_start"].str.to_date("%Y-%m-%d")
+    if (days.dt.day() != 1).any():
+        raise SourceFault("period_as_expected", "figures of days instead of months")
+    return table.select(
+        reporting_area=pl.col("reporter").replace(names),
+        origin_country=pl.col("partner").replace(names),
+        month=days.dt.strftime("%Y-%m"),
+        quantity_thousand_t=figure("tonnes") / 1000,
+        flags=pl.lit(None, pl.String),
+        is_aggregate=pl.lit(False),
+        updated_on=pl.lit(None, pl.Date),
+    ).filter(pl.col("origin_country").is_in(ORIGINS))
 
 
 def _areas(frame: pl.DataFrame) -> pl.DataFrame:

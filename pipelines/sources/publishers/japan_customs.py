@@ -430,7 +430,7 @@ SOURCE = Source(
     keyless=keyless,
     follow=follow,
     read=read,
-    period_end={JAPAN_CUSTOMS_LINES.name: MONTH_END},
+    period_end={JAPAN_CUSTOMS_LINES.name: MONTH_END, JAPAN_CUSTOMS_ALL_ORIGINS.name: MONTH_END},
     published_on={JAPAN_CUSTOMS_LINES.name: PUBLISHED_ON, JAPAN_CUSTOMS_ALL_ORIGINS.name: PUBLISHED_ON},
     # The nine-digit figures of a month are out at the end of the following one.
     newest_expected=lambda today: month_over(today, 2),

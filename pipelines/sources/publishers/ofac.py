@@ -21,7 +21,7 @@ from pipelines.sources.publishers.vessel_lists import (
     newest_expected,
     rows_of,
 )
-from pipelines.sources.upstream import Band, Editions, Plan, Request, Source, SourceFault, require_columns
+from pipelines.sources.upstream import BY_HAND, Band, Editions, Plan, Request, Source, SourceFault, require_columns
 
 URL = "https://sanctionslistservice.ofac.treas.gov/api/PublicationPreview/exports/SDN.CSV"
 COLUMNS = (
@@ -69,7 +69,7 @@ def _list(document: str, body: bytes) -> pl.DataFrame:
     if vessels.height < LEAST_VESSELS:
         raise SourceFault("volume_in_band", f"{vessels.height:,} vessels; expected at least {LEAST_VESSELS:,}")
     imo = pl.col("Remarks").str.extract(r"Vessel Registration Identification (IMO\s*[0-9A-Za-z]+)", 1)
-    day = day_of_copy(document) if document.startswith("file ") else None
+    day = day_of_copy(document) if document.startswith(BY_HAND) else None
     return vessels.select(
         vessel_imo=imo_number(imo),
         imo_as_published=imo,

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipelines.contracts.shipments import IMO_NUMBER, imo_check_digit_holds
 from pipelines.contracts.table import Table
-from pipelines.sources.upstream import Band, Quirk, SourceFault
+from pipelines.sources.upstream import BY_HAND, Band, Quirk, SourceFault
 
 # Lists change on any day, so there is no calendar: a copy that nobody has seen for a week may miss listings.
 LONGEST_SILENCE_DAYS = 7
@@ -56,7 +56,7 @@ def day_of_copy(document: str) -> dt.date:
 
 def last_seen(table: Table) -> Mapping[str, pl.Expr]:
     """Period ends of a list: a fetched one speaks for the day it was last seen, a file for the day it became known."""
-    is_file = pl.col("document").str.starts_with("file ")
+    is_file = pl.col("document").str.starts_with(BY_HAND)
     return {table.name: pl.when(is_file).then(pl.col("known_on")).otherwise(pl.col("last_seen_at").dt.date())}
 
 

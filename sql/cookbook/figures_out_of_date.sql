@@ -1,0 +1,5 @@
+-- Which figures of publishers are out of date, since when, and why? The last good ones, or shipped ones, stand in.
+SELECT state, source_name, title, newest_period, age_days, message
+FROM quality.source_freshness
+WHERE state IN ('late', 'stale', 'missing')
+ORDER BY state DESC, source_name
