@@ -191,7 +191,7 @@ def followed(instance: dg.DagsterInstance, night: str) -> dg.DagsterRun:
 def _tell(run: dg.DagsterRun) -> None:
     first, last = span_of(run)
     what = f"months {first}..{last}" if first else "release"
-    again = "" if is_over(run) else "; begins anew"
+    again = "; begins anew" if run.tags.get(WILL_RETRY_TAG) == "true" else ""
     print(f"  {what:30} {run.status.value.lower()}{again}", file=sys.stderr, flush=True)
 
 
