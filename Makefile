@@ -19,7 +19,7 @@ run: $(INSTALLED) ## nightly job on the data that ships with the repository, wit
 	$(BIN)/plimsoll nightly --offline
 
 test: $(INSTALLED) ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(INSTALLED) ## style, formatting and types
 	$(BIN)/python -m ruff check .

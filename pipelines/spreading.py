@@ -137,7 +137,7 @@ def spreading_sensor(
         following = next_of(spans, of_months, of_release)
         tags = {NIGHT_TAG: night}
         if following.release:
-            return [dg.RunRequest(f"{night} release", newest.run_config, tags, job_name=RELEASE)]
+            return [dg.RunRequest(f"{night} release", _of_release(newest.run_config), tags, job_name=RELEASE)]
         if following.spans:
             return [
                 dg.RunRequest(
@@ -152,6 +152,12 @@ def spreading_sensor(
         return dg.SkipReason(waits)
 
     return spread_night
+
+
+def _of_release(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of the inputs without `full`: the other parts have made everything again."""
+    of_run = {**config["resources"]["settings"]["config"], "full": False}
+    return {**config, "resources": {"settings": {"config": of_run}}}
 
 
 class NoDaemon(UserError):

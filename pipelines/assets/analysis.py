@@ -23,7 +23,14 @@ from pipelines.settings import Settings
 from pipelines.transforms.attestations import attestation_gaps
 from pipelines.transforms.history import verdict_changes
 from pipelines.transforms.sensitivity import verdict_sensitivity
-from pipelines.transforms.touching import by_month, figures_by_month, rules_known_before, spans, undated_tables
+from pipelines.transforms.touching import (
+    by_month,
+    figures_by_month,
+    month_of,
+    rules_known_before,
+    spans,
+    undated_tables,
+)
 from pipelines.transforms.vessels import listings_on_loading, namesakes
 from pipelines.warehouse.months import PROGRAM, WHOLE, Recipe, fingerprint, program
 from pipelines.warehouse.store import Store, content_identity
@@ -65,10 +72,23 @@ def _sensitivity(settings: Settings, store: Store, _: Sequence[str] | None) -> p
 def _sensitivity_recipes(_: Settings, store: Store) -> dict[str, Recipe]:
     """The law is in the verdicts: a cargo at another price is in the same situation."""
     judged = _judged(store)
-    figures = figures_by_month(reference(store), list(judged))
+    # The rate of the day is that of the last possible loading day, which may lie in a later month.
+    last = month_of(pl.col("loading_last"))
+    reached = store.scan(CARGOES).select(month=month_of(pl.col("loading_first")), last=last).unique().sort("last")
+    lasts: dict[str, list[str]] = {}
+    for month, later in reached.collect().iter_rows():
+        lasts.setdefault(month, []).append(later)
+    figures = figures_by_month(
+        reference(store), sorted({*judged, *(later for all_ in lasts.values() for later in all_)})
+    )
     return {
-        month: {WHOLE: ingredients | {name: fingerprint(said) for name, said in figures[month].items()}}
+        month: {
+            WHOLE: ingredients
+            | {name: fingerprint(said) for name, said in figures[month].items()}
+            | {f"exchange rates in {later}": fingerprint(figures[later]) for later in lasts[month] if later != month}
+        }
         for month, ingredients in judged.items()
+        if month in lasts
     }
 
 

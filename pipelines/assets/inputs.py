@@ -123,6 +123,8 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
             INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at)
         }
     kept = Readings(settings.kept_folder / "landed")
+    if settings.is_full:
+        kept.forget_others()
     staged, quarantine, files = {kind.staged.name: kind.staged.empty() for kind in inputs()}, [], []
     for kind in inputs_of(settings):
         taken = published if kind.folder == SHIPMENTS else ()

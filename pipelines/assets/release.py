@@ -70,7 +70,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         scanned = {table: store.scan(table) for table in tables}
         return {
             RELEASE_SOURCES.name: _sources(store),
-            RELEASE_TOTALS.name: jumps.totals(scanned, _before(settings)),
+            RELEASE_TOTALS.name: jumps.totals(scanned, _before(settings, frozenset())),
         }
 
     @dg.asset(
@@ -200,15 +200,18 @@ def _jump_checks(settings: Settings) -> list[TableCheck]:
         return Finding(_compared(totals), lost.height, lost, f"{'; '.join(told)}. {FORCE_HINT}" if told else None)
 
     def verdicts_hold(_: pl.DataFrame, store: Store) -> Finding:
-        both = jumps.on_same_evidence(store.scan(CARGOES), store.scan(VERDICTS), _before(settings))
+        seen, same = _since(settings, store)
+        both = jumps.on_same_evidence(seen.scan(CARGOES), seen.scan(VERDICTS), _before(settings, seen.only))
         changed = both.filter(pl.col("previous_verdict") != pl.col("verdict"))
-        told = f"On the same evidence {changed.height:,} of {both.height:,} verdicts changed." if both.height else None
-        if changed.height < jumps.FEWEST_LOST or changed.height <= jumps.VERDICTS_CHANGED * both.height:
-            return Finding(both.height, 0, message=told)
-        return Finding(both.height, changed.height, changed, f"{told} {FORCE_HINT}")
+        compared = both.height + same.rows(VERDICTS)
+        told = f"On the same evidence {changed.height:,} of {compared:,} verdicts changed." if compared else None
+        if changed.height < jumps.FEWEST_LOST or changed.height <= jumps.VERDICTS_CHANGED * compared:
+            return Finding(compared, 0, message=told)
+        return Finding(compared, changed.height, changed, f"{told} {FORCE_HINT}")
 
     def barrels_hold(_: pl.DataFrame, store: Store) -> Finding:
-        kinds = jumps.barrels(store.scan(CARGOES), _before(settings))
+        seen, same = _since(settings, store)
+        kinds = jumps.barrels(seen.scan(CARGOES), _before(settings, seen.only), same.scan(CARGOES))
         change = (pl.col("quantity_bbl") - pl.col("previous_bbl")).abs()
         off = kinds.filter(change > jumps.BARRELS_MOVED * pl.col("previous_bbl"))
         told = [
@@ -257,30 +260,54 @@ def _compared(totals: pl.DataFrame) -> int:
     return totals["previous_total"].count()
 
 
-def _before(settings: Settings) -> jumps.Before:
-    """The last release that answers the same question (as of a day, with estimates, of the same sources), if any."""
+def _since(settings: Settings, store: Store) -> tuple[Store, Store]:
+    """The months that may differ from those of the release before, and those that are the same in both."""
+    months = {*store.months(CARGOES), *store.months(VERDICTS)}
+    held = publish.held(settings)
+    if held is None or held["release_id"] != _before(settings, frozenset()).release_id:
+        return store, store.narrowed(())
+    before = [held["tables"].get(table.full_name, {}) for table in (CARGOES, VERDICTS)]
+    now = [
+        {month: store.month_identity(table, month) for month in store.months(table)} for table in (CARGOES, VERDICTS)
+    ]
+    same = {
+        month
+        for month in months
+        if all(month in old and old[month] == new.get(month) for old, new in zip(before, now, strict=True))
+    }
+    every = months.union(*before)
+    return store.narrowed(every - same), store.narrowed(same)
+
+
+def _before(settings: Settings, months: frozenset[str] | None = None) -> jumps.Before:
+    """The last release that answers the same question (as of a day, with estimates, of the same sources), if any.
+
+    months: its cargoes and verdicts of these alone; None: of all.
+    """
     question = (settings.as_of, settings.estimate_unpriced, settings.is_shareable)
-    return _last(tuple(releases.kept(settings).values()), question)
+    return _last(tuple(releases.kept(settings).values()), question, months)
 
 
-@lru_cache(maxsize=1)  # a kept release never changes, and a night looks at it several times
-def _last(files: tuple[duck.Source, ...], question: tuple[dt.date | None, bool, bool]) -> jumps.Before:
+@lru_cache(maxsize=2)  # a kept release never changes, and a night looks at it several times
+def _last(
+    files: tuple[duck.Source, ...], question: tuple[dt.date | None, bool, bool], months: frozenset[str] | None
+) -> jumps.Before:
     for file in reversed(files):
         release = releases.describe(file)
         if release is None:
             continue
         if (release["known_on"], release["has_estimates"], release["is_shareable"]) == question:
-            return _read(file, release["release_id"])
+            return _read(file, release["release_id"], months)
     return jumps.Before()
 
 
-def _read(file: duck.Source, release_id: str) -> jumps.Before:
+def _read(file: duck.Source, release_id: str, months: frozenset[str] | None) -> jumps.Before:
     def narrowed(table: Table, columns: Sequence[str]) -> Table:
         return replace(table, columns=tuple(table.column(name) for name in columns))
 
     totals = duck.published(file, RELEASE_TOTALS)
-    cargoes = duck.published(file, narrowed(CARGOES, jumps.CARGO_COLUMNS))
-    verdicts = duck.published(file, narrowed(VERDICTS, jumps.VERDICT_COLUMNS))
+    cargoes = duck.published(file, narrowed(CARGOES, jumps.CARGO_COLUMNS), months=months)
+    verdicts = duck.published(file, narrowed(VERDICTS, jumps.VERDICT_COLUMNS), months=months)
     if totals is None or cargoes is None or verdicts is None:
         return jumps.Before()
     return jumps.Before(release_id, totals, cargoes, verdicts)
@@ -339,7 +366,7 @@ def _release(run_id: str, settings: Settings, results: pl.DataFrame, store: Stor
         "verdicts": rows(VERDICTS),
         "rows_quarantined": rows(QUARANTINE),
         "checks_failed": results.filter(~pl.col("is_passed")).height,
-        "previous_release_id": _before(settings).release_id,
+        "previous_release_id": _before(settings, frozenset()).release_id,
         "is_shareable": settings.is_shareable,
         "not_to_be_passed_on": "; ".join(_not_to_be_passed_on(store)) or None,
         "is_forced": settings.is_forced,

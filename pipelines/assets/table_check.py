@@ -142,7 +142,7 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
     found_files: list[Folder] = [*folder.glob("checks*.json")]
     # What runs on some of the months kept is newer, and comes last.
     files = sorted(found_files, key=str, reverse=True)
-    before = _kept(files)
+    before = {} if settings.is_full else _kept(files)
     identities = {month: store.month_identity(table, month) for month in store.months(table)}
     now: dict[str, dict[str, Any]] = {check.name: {} for check in checks}
     beside = {check: [program(), settings.as_of, *map(store.identity, check.reads)] for check in checks}

@@ -81,6 +81,8 @@ def _fetch_all(sources: Sequence[Source], landing: Landing, settings: Settings, 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     kept = Readings(settings.kept_folder / "readings")
+    if settings.is_full:
+        kept.forget_others()
     sources = sources_of(settings)
     readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in sources}
     fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]

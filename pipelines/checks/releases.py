@@ -104,10 +104,15 @@ def on_same_evidence(cargoes: pl.LazyFrame, verdicts: pl.LazyFrame, before: Befo
     )
 
 
-def barrels(cargoes: pl.LazyFrame, before: Before) -> pl.DataFrame:
-    """Barrels of the cargoes whose evidence is the same in both releases, by kind: previous_bbl, quantity_bbl."""
+def barrels(cargoes: pl.LazyFrame, before: Before, same: pl.LazyFrame) -> pl.DataFrame:
+    """Barrels of the cargoes whose evidence is the same in both releases, by kind: previous_bbl, quantity_bbl.
+
+    same: more cargoes, of which it is known that nothing about them has changed.
+    """
+    amounts = ("evidence_kind", "previous_bbl", "quantity_bbl")
+    unchanged = same.with_columns(previous_bbl="quantity_bbl").select(amounts)
     return (
-        _same_evidence(cargoes, before)
+        pl.concat([_same_evidence(cargoes, before).select(amounts), unchanged])
         .group_by("evidence_kind")
         .agg(pl.col("previous_bbl", "quantity_bbl").sum())
         .sort("evidence_kind")

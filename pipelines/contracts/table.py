@@ -5,6 +5,7 @@ Add here: a property that every table may have, with what follows from it in eac
 Keep out: the tables themselves (one module per group beside this one), files, and Dagster.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -185,10 +186,12 @@ class Table:
 
         `required`: null in a required column. `unique`: a key that is repeated, on every row that has it.
         """
-        import pandera.errors
-
         if not isinstance(df, pl.DataFrame):
             raise TypeError(f"{self.schema}.{self.name}: checks need a pl.DataFrame, not a {type(df).__name__}.")
+        if self.is_clean(df):
+            return pl.DataFrame(schema={"row": pl.Int64(), "column": pl.String(), "check": pl.String()})
+        import pandera.errors
+
         try:
             self.pandera_schema().validate(df, lazy=True)
         except pandera.errors.SchemaErrors as error:
@@ -207,6 +210,20 @@ class Table:
             column=pl.when(pl.col("schema_context") == "Column").then(pl.col("column")).otherwise(of_frame),
             check=check,
         )
+
+    def is_clean(self, df: pl.DataFrame) -> bool:
+        """True if `df` breaks no rule, told in one pass over its columns: pandera, which names what is broken, takes
+        many, and longer to load than most tables to check.
+        """
+        if list(df.schema.items()) != list(self.polars_schema().items()):
+            return False
+        rules = [rule for column in self.columns for rule in _rules(column)]
+        rules += [check.good.fill_null(False) for check in self.checks]
+        if self.key:
+            key = pl.struct(self.key) if len(self.key) > 1 else pl.col(self.key[0])
+            rules.append(key.n_unique() == pl.len())
+        holds = df.lazy().select(rule.all().alias(str(number)) for number, rule in enumerate(rules)).collect()
+        return all(holds.row(0)) if rules else True
 
     def duckdb_ddl(self) -> str:
         """The CREATE TABLE statement. The key is left to the checks: an index costs too much."""
@@ -227,6 +244,23 @@ class Table:
     @property
     def _qualified(self) -> str:
         return f"{_identifier(self.schema)}.{_identifier(self.name)}"
+
+
+def _rules(column: Column) -> Iterator[pl.Expr]:
+    """What `_value_checks` and `required` ask of a column; null where a value is missing, which is another rule."""
+    value = pl.col(column.name)
+    if column.required:
+        yield value.is_not_null()
+    if column.dtype.is_float():
+        yield value.is_finite()
+    if column.above is not None:
+        yield value > column.above
+    if column.at_least is not None:
+        yield value >= column.at_least
+    if column.allowed is not None:
+        yield value.is_in(list(column.allowed))
+    if column.pattern is not None:
+        yield value.str.contains(f"^(?:{column.pattern})$")
 
 
 def _value_checks(column: Column) -> list["pa.Check"]:

@@ -23,7 +23,8 @@ def asset_graph(defs: dg.Definitions) -> str:
         for node in sorted((node for node in graph.asset_nodes if node.group_name == group), key=lambda node: node.key):
             lines += [
                 _name(node.key),
-                f"    {', '.join(sorted(node.owners))}; {', '.join(sorted(node.kinds))}",
+                f"    {', '.join(sorted(node.owners))}; {', '.join(sorted(node.kinds))}"
+                + ("; by month" if node.partitions_def is not None else ""),
                 *(f"    from {_name(parent)}" for parent in sorted(node.parent_keys)),
                 *(f"    {severities[key]} {key.name}" for key in sorted(severities) if key.asset_key == node.key),
                 "",

@@ -200,7 +200,12 @@ def fetch(
     from pipelines.sources.http import Client, FetchFailed
 
     session = _now().isoformat()
-    newest = {s.document: s for s in landing.snapshots(source.name) if s.path.exists()}
+    newest: dict[Document, Snapshot] = {}
+    before: dict[Document, Snapshot] = {}
+    for snapshot in (snapshot for snapshot in landing.snapshots(source.name) if snapshot.path.exists()):
+        if snapshot.document in newest:
+            before[snapshot.document] = newest[snapshot.document]
+        newest[snapshot.document] = snapshot
     last_outcome = {entry.document: entry.outcome for entry in landing.entries(source.name)}
     waiting = list(source.requests(plan))
     secret = {}
@@ -228,7 +233,7 @@ def fetch(
             known = newest.get(request.document)
             is_same = known is not None and known.about == request.about
             is_settled = known is not None and is_same and request.is_final(known, plan.today)
-            if known is not None and is_settled and _reads_well(source, known, kept):
+            if known is not None and is_settled and _reads_well(source, known, before.get(request.document), kept):
                 continue
             asked_at, shown = _now(), _shown(request)
             try:
@@ -323,7 +328,7 @@ def read(source: Source, landing: Landing, as_of: dt.date | None = None, kept: R
         try:
             frames = _reading(source, snapshot, kept)
             before = rows_before.get(snapshot.document, {})
-            rows_before[snapshot.document] = {name: frame.height for name, frame in frames.items()}
+            rows_before[snapshot.document] = _rows_of(frames)
             _check_for_drop(before, rows_before[snapshot.document])
         except SourceFault as fault:
             outcomes.append(row | {"outcome": "rejected", "check_name": fault.check, "message": str(fault), "rows": 0})
@@ -385,12 +390,26 @@ def _bytes(snapshot: Snapshot) -> bytes:
         raise SourceFault("readable", f"its bytes are gone from the landing folder or damaged ({error})") from error
 
 
-def _reads_well(source: Source, snapshot: Snapshot, kept: Readings | None) -> bool:
+def _reads_well(source: Source, snapshot: Snapshot, before: Snapshot | None, kept: Readings | None) -> bool:
     try:
-        _reading(source, snapshot, kept)
+        frames = _reading(source, snapshot, kept)
+    except SourceFault:
+        return False
+    if before is None:
+        return True
+    try:
+        frames_before = _reading(source, before, kept)
+    except SourceFault:
+        return True
+    try:
+        _check_for_drop(_rows_of(frames_before), _rows_of(frames))
     except SourceFault:
         return False
     return True
+
+
+def _rows_of(frames: Mapping[str, pl.DataFrame]) -> dict[str, int]:
+    return {name: frame.height for name, frame in frames.items()}
 
 
 def _frames(source: Source, document: Document, body: bytes, about: str = "") -> Mapping[str, pl.DataFrame]:

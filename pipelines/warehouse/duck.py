@@ -35,6 +35,7 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET autoinstall_known_extensions = false")  # nothing comes from outside unasked
         yield connection
     finally:
         connection.close()
@@ -128,8 +129,10 @@ def query_with(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list
     return connection.sql(sql, params=parameters).pl()
 
 
-def published(source: Source, table: Table, files: Sequence[str] | None = None) -> pl.DataFrame | None:
-    """A table of a release, whole or only the rows of these input files.
+def published(
+    source: Source, table: Table, files: Sequence[str] | None = None, months: Collection[str] | None = None
+) -> pl.DataFrame | None:
+    """A table of a release, whole or only the rows of these input files, or of cargoes of these months.
 
     None where it cannot be opened, or was published before the table had this shape.
     """
@@ -139,9 +142,16 @@ def published(source: Source, table: Table, files: Sequence[str] | None = None) 
     sql = f'SELECT {columns} FROM "{table.schema}"."{table.name}"'
     try:
         with read_only(source) as connection:
-            if files is None:
-                return table.conform(query(connection, sql))
-            return table.conform(query_with(connection, f"{sql} WHERE file IN (SELECT unnest(?))", [list(files)]))
+            if files is not None:
+                return table.conform(query_with(connection, f"{sql} WHERE file IN (SELECT unnest(?))", [list(files)]))
+            if months is not None:
+                of_months = (
+                    f"SELECT shipment_id FROM {CARGOES.full_name} "
+                    "WHERE strftime(loading_first, '%Y-%m') IN (SELECT unnest(?::VARCHAR[]))"
+                )
+                found = query_with(connection, f"{sql} WHERE shipment_id IN ({of_months})", [sorted(months)])
+                return table.conform(found)
+            return table.conform(query(connection, sql))
     except (WarehouseError, duckdb.Error, ContractError):
         return None
 

@@ -81,11 +81,12 @@ def publish(settings: Settings, tables: Sequence[Table], macros: Sequence[str], 
     afresh: the file is built from nothing, and not from a copy of the one that is published.
     """
     if (found := releases.lake_of(settings)) is not None:
-        return _publish_in_lake(settings, found, tables)
+        return _publish_in_lake(settings, found, tables, macros)
     aside = settings.warehouse_folder / f".warehouse-{os.getpid()}.duckdb"
-    store, note = Store(settings.store_folder), settings.store_folder / "published.json"
+    store, note = Store(settings.store_folder), _note(settings)
     holds = _holding(tables, macros, store)
-    if afresh or not _renewed(settings.warehouse_file, aside, note, holds, tables, store):
+    before = None if afresh else held(settings)
+    if before is None or not _renewed(settings.warehouse_file, aside, before, holds, tables, store):
         aside.unlink(missing_ok=True)
         duck.build(aside, tables, macros, store)
     if (log := aside.with_name(aside.name + ".wal")).exists():
@@ -119,8 +120,20 @@ def _holding(tables: Sequence[Table], macros: Sequence[str], store: Store) -> di
     }
 
 
+def held(settings: Settings) -> dict[str, Any] | None:
+    """What the published file holds, as `_holding` has it, with its hash and its `release_id`; None if not known."""
+    try:
+        return dict(json.loads(_note(settings).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def _note(settings: Settings) -> Folder:
+    return settings.store_folder / "published.json"
+
+
 def _renewed(
-    current: Path, aside: Path, note: Folder, holds: dict[str, Any], tables: Sequence[Table], store: Store
+    current: Path, aside: Path, before: dict[str, Any], holds: dict[str, Any], tables: Sequence[Table], store: Store
 ) -> bool:
     """Makes the new file from a copy of the current one, in which only what has changed is replaced.
 
@@ -128,7 +141,6 @@ def _renewed(
     or one that has more free room than content; and where more than half of the months have changed.
     """
     try:
-        before = json.loads(note.read_text(encoding="utf-8"))
         if before["made"] != holds["made"] or before["tables"].keys() != holds["tables"].keys():
             return False
         changes = {
@@ -156,12 +168,15 @@ def _changed(before: Any, now: Any) -> set[str] | None:
     return {month for month in {*before, *now} if before.get(month) != now.get(month)}
 
 
-def _publish_in_lake(settings: Settings, found: lake.Lake, tables: Sequence[Table]) -> dict[str, Any]:
+def _publish_in_lake(
+    settings: Settings, found: lake.Lake, tables: Sequence[Table], macros: Sequence[str]
+) -> dict[str, Any]:
     """Months are there already; the small tables follow, and the mark that makes it all a release."""
     store = Store(settings.store_folder)
     (release,) = store.scan(RELEASES).collect().to_dicts()
     by_month = [table for table in tables if table.is_by_month]
     files = {table: str(store.path(table)) for table in tables if not table.is_by_month}
     rows = lake.publish(found, files, lake.parts(store, by_month), release)
+    releases.write(_note(settings), _holding(tables, macros, store) | {"release_id": release["release_id"]})
     lake.keep(found, settings.keep_releases)
     return release | {"rows": rows}

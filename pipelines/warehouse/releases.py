@@ -22,6 +22,9 @@ from pipelines.settings import Settings
 from pipelines.warehouse import duck, lake
 from pipelines.warehouse.duck import Source
 
+# The packages that had a part in a release, beside its file.
+BILL = "bill-of-materials.cdx.json"
+
 RELEASE_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 
 
@@ -101,12 +104,18 @@ def _named(name: str, found: dict[str, Source]) -> Source:
 
 
 def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
-    """Copies a file that is about to be published to where `keep` only has to rename it; returns its hash."""
+    """Copies a file that is about to be published to where `keep` only has to rename it; returns its hash.
+
+    Beside it go what `release.json` says and its bill of materials.
+    """
+    from pipelines.warehouse.bill_of_materials import bill_of_materials
+
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     digest = copy(file, aside / settings.warehouse_file.name)
     flush(aside / settings.warehouse_file.name)
+    _write_text(aside / BILL, bill_of_materials())
     write(aside / "release.json", release)
     return digest
 
@@ -114,8 +123,8 @@ def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
 def keep(settings: Settings, release: dict[str, Any]) -> None:
     """Makes all that lies beside the published file agree with it; `release` is what `describe` says of the file.
 
-    `release.json` tells what the file is, a copy of it is among the kept releases, and no more are kept than
-    the settings say. May be cut off at any instant and done again.
+    `release.json` tells what the file is and the bill of materials what it was made with, a copy of it is among the
+    kept releases, and no more are kept than the settings say. May be cut off at any instant and done again.
     """
     write(settings.warehouse_folder / "release.json", release)
     folder = settings.releases_folder / release["release_id"]
@@ -124,6 +133,8 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
             stage(settings, release, settings.warehouse_file)
         _hidden(folder).rename(folder)
         flush(settings.releases_folder)
+    if (bill := folder / BILL).exists():  # releases of earlier versions have none
+        _write_text(settings.warehouse_folder / BILL, bill.read_text(encoding="utf-8"))
     others = [file.parent for release_id, file in _files(settings).items() if release_id != release["release_id"]]
     for old in others[: max(len(others) - (settings.keep_releases - 1), 0)]:
         # Out of sight first: a folder is never half a release.
@@ -168,6 +179,10 @@ def _hidden(folder: Path) -> Path:
 
 def write(file: Folder, said: dict[str, Any]) -> None:
     """Writes a small file whole or not at all."""
+    _write_text(file, json.dumps(said, indent=2, default=str) + "\n")
+
+
+def _write_text(file: Folder, text: str) -> None:
     aside = file.with_name(f".{file.name}")
-    aside.write_text(json.dumps(said, indent=2, default=str) + "\n", encoding="utf-8")
+    aside.write_text(text, encoding="utf-8")
     aside.replace(file)

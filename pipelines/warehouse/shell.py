@@ -103,8 +103,8 @@ def _require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 def _called(query: str) -> set[str]:
     """The names before an opening bracket, in small letters and without quotes."""
     text = query.encode()  # tokens are counted in bytes
-    starts = [start for start, _ in duckdb.tokenize(query)]
-    tokens = [text[start:end].decode(errors="replace") for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    bounds = [*(start for start, _ in duckdb.tokenize(query)), len(text)]
+    tokens = [text[start:end].decode(errors="replace") for start, end in itertools.pairwise(bounds)]
     return {
         name[0].strip('"').lower()
         for token, after in itertools.pairwise(tokens)

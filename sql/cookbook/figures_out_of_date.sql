@@ -1,4 +1,4 @@
--- Which figures of publishers are out of date, since when, and why? The last good ones, or shipped ones, stand in.
+-- Which figures of publishers are out of date, since when, why, and what stands in for them?
 SELECT state, source_name, title, newest_period, age_days, message
 FROM quality.source_freshness
 WHERE state IN ('late', 'stale', 'missing')

@@ -114,7 +114,7 @@ class Killer:
     def in_asset(self, place: int, after_s: float) -> str | None:
         """Kills a night so many seconds into the asset at a place; gives the asset that it met, if any."""
 
-        def wait(lines: TextIO) -> list[str]:
+        def wait(lines: TextIO, _: int) -> list[str]:
             seen = [asset for _, asset in zip(range(place), told(lines), strict=False)]
             time.sleep(after_s)
             return seen
@@ -124,15 +124,15 @@ class Killer:
     def in_publishing(self, after_s: float) -> str | None:
         """Kills a night so many seconds after it began to build the new file; gives the asset that it met, if any."""
 
-        def wait(_: TextIO) -> list[str]:
-            while not list((self.home / "warehouse").glob(".warehouse-*")):
+        def wait(_: TextIO, night: int) -> list[str]:
+            while is_alive(night) and not list((self.home / "warehouse").glob(".warehouse-*")):
                 time.sleep(0.005)
             time.sleep(after_s)
             return []
 
         return self._killed(wait)
 
-    def _killed(self, wait: Callable[[TextIO], list[str]]) -> str | None:
+    def _killed(self, wait: Callable[[TextIO, int], list[str]]) -> str | None:
         assert self.launcher.stdin is not None
         assert self.launcher.stdout is not None
         pipe = self.home / "told"
@@ -141,14 +141,19 @@ class Killer:
         print(json.dumps({"told": str(pipe), "variables": variables}), file=self.launcher.stdin, flush=True)
         night = int(self.launcher.stdout.readline())
         with pipe.open(encoding="utf-8") as lines:
-            seen = wait(lines)
-            os.kill(night, signal.SIGKILL)
+            seen = wait(lines, night)
+            if is_alive(night):
+                os.kill(night, signal.SIGKILL)
             # The pipe ends when both processes of the night are gone.
             seen += told(lines)
         pipe.unlink()
         order = list(self.assets)
         assert seen == order[: len(seen)]
         return order[len(seen)] if len(seen) < len(order) else None
+
+
+def is_alive(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
 
 
 def digest(file: Path) -> str:

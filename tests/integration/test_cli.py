@@ -320,8 +320,9 @@ def test_the_pages_look_into_the_home_that_was_named(tmp_path: Path, monkeypatch
     monkeypatch.setenv("PYTHONWARNINGS", "")
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # this process goes on
     monkeypatch.setattr(os, "execv", lambda _, arguments: started.append(arguments))
-    ui(port=0, host="127.0.0.1")
-    assert started
+    ui(port=0)
+    ((*_, host, address, port, number),) = started
+    assert (host, address, port, number) == ("--host", "127.0.0.1", "--port", "0")
     assert Settings.from_environment().home.resolve() == tmp_path / "home"
 
 

@@ -52,7 +52,7 @@ class TestPublishedFile:
 
     def test_nothing_is_left_beside_it(self, night: Night) -> None:
         beside = {path.name for path in night.warehouse.parent.iterdir() if path.is_file()}
-        assert beside == {"warehouse.duckdb", "release.json", ".night.lock"}
+        assert beside == {"warehouse.duckdb", "release.json", "bill-of-materials.cdx.json", ".night.lock"}
 
     def test_the_schemas_and_tables(self, query: Query) -> None:
         schemas = {row[0] for row in query("SELECT schema_name FROM information_schema.schemata")}

@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from tests.integration.conftest import Finished, plimsoll, shipments_file
+from tests.integration.conftest import REPOSITORY, Finished, plimsoll, shipments_file
 from tests.publisher_server import Publisher, publisher
 from tests.sources.estat_forms import (
     DOWNLOAD,
@@ -79,6 +79,22 @@ def test_a_night_with_every_source_down_still_publishes_and_says_so(nights: tupl
         "SELECT message FROM quality.source_freshness WHERE source_name = 'ecb_exchange_rates' AND state = 'stale'",
     )
     assert "127.0.0.1 cannot be reached" in message
+
+
+def test_which_figures_are_out_of_date_is_told_everywhere(nights: tuple[Path, Finished, Finished]) -> None:
+    home, up, down = nights
+    query = (REPOSITORY / "sql" / "cookbook" / "figures_out_of_date.sql").read_text(encoding="utf-8")
+    rows = {name: (state, title, newest, age) for state, name, title, newest, age, _ in ask(home, query)}
+    assert rows["ecb_exchange_rates"] == ("stale", "euro reference rates, daily", TODAY, 0)
+    assert {rows[name][0] for name in ("japan_customs", "japan_crude_grades")} == {"stale"}
+    assert (rows["un_locode"][0], len(rows)) == ("missing", 15)
+    # On the terminal, as sentences about publishers and not about the inside of the program, and in the report.
+    assert "Figures of publishers that are out of date" in down.out
+    assert "euro reference rates" in down.out
+    assert "euro reference rates" not in up.out
+    assert "stamina" not in down.err
+    report = (home / "warehouse" / "report" / "report.html").read_text(encoding="utf-8")
+    assert f"euro reference rates, daily (to {TODAY})" in report
 
 
 def test_the_last_good_figures_stay_in_force(nights: tuple[Path, Finished, Finished]) -> None:

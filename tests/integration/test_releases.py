@@ -189,7 +189,11 @@ class TestPublished:
             for table, rows in told["rows"].items():
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchall() == [(rows,)]
         kept = night.home / "warehouse" / "releases" / release_id
-        assert {path.name for path in kept.iterdir()} == {"warehouse.duckdb", "release.json"}
+        assert {path.name for path in kept.iterdir()} == {
+            "warehouse.duckdb",
+            "release.json",
+            "bill-of-materials.cdx.json",
+        }
         assert (kept / "warehouse.duckdb").read_bytes() == night.warehouse.read_bytes()
 
     def test_what_went_into_it(self, night: Night) -> None:
@@ -219,7 +223,7 @@ class TestPublished:
 class TestDiff:
     @pytest.fixture(scope="class")
     def two_nights(self, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-        settings = Settings(home=tmp_path_factory.mktemp("diff"))
+        settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
         file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
         assert run_night(settings).success
         shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)

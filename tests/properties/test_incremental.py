@@ -7,6 +7,7 @@ Keep out: whole nights (`tests/integration/test_incremental_nights.py`).
 """
 
 import datetime as dt
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,15 +28,22 @@ from pipelines.contracts.marts import JUDGED_CARGOES
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.contracts.table import Table
+from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.reference import Reference
-from pipelines.warehouse.months import Remade, keep, remake
+from pipelines.transforms.judge import judge
+from pipelines.transforms.prices import price_shipments
+from pipelines.transforms.touching import LawTouching, Span, month_of, spans, undated_rules
+from pipelines.warehouse.months import Remade, fingerprint, keep, remake
 from pipelines.warehouse.store import Store
 from tests.support import shipments
 
-EDITS = 4  # after each of which everything is compared
-SEEDS = range(3)
+# Rows of edits of whole worlds, and single edits of rules. More by command: PLIMSOLL_EDITS=500.
+MORE = int(os.environ.get("PLIMSOLL_EDITS", "0"))
+SEEDS = range(max(2, MORE // 20))
+EDITS_IN_A_ROW = 4
+RULE_EDITS = max(30, MORE)
 _KNOWN = [*RULE_TABLES.values(), *REFERENCE_TABLES.values(), STAGED_ATTESTATIONS, staged_shipments(), CARGOES, VERDICTS]
 
 
@@ -259,6 +267,55 @@ KINDS: list[tuple[Edit, int]] = [
 ]
 
 
+# --- rules alone: many edits, on many cargoes ----------------------------------------------------------------------
+
+
+def recipes(book: Rulebook, spans_of: dict[str, Span]) -> dict[tuple[str, str], dict[str, str]]:
+    """What the verdicts of each month and regime are made from, beside the cargoes."""
+    law = LawTouching(Law(book))
+    return {
+        (month, regime): {
+            name: fingerprint(said) for name, said in (law.of(regime, span) | undated_rules(book, regime)).items()
+        }
+        for month, span in spans_of.items()
+        for regime in book.regime_codes
+    }
+
+
+def test_a_rule_that_changes_a_verdict_is_in_its_recipe(shipped: tuple[Rulebook, Reference]) -> None:
+    book, reference = shipped
+    dice = random.Random(1)
+    rows = [a_cargo(dice, number) for number in range(1500)]
+    declared = price_shipments(shipments(rows, book, reference).lazy(), reference, pl.lit("x")).collect()
+    months = declared.select("shipment_id", month=month_of(pl.col("loading_first")))
+    spans_of = spans(declared.lazy())
+
+    def judged(book: Rulebook) -> pl.DataFrame:
+        verdicts = judge(declared.lazy(), book).collect().join(months, on="shipment_id")
+        return verdicts.sort("shipment_id", "regime")
+
+    before, made_from = judged(book), recipes(book, spans_of)
+    touched_in_all, changed_in_all = 0, 0
+    for number in range(RULE_EDITS):
+        world = World(book, reference, {})
+        said = (edit_undated if number % 10 == 0 else edit_rules)(world, dice)
+        if number % 7 == 3:
+            world.book = world.book.as_of(dice.choice([dt.date(2023, 4, 2), dt.date(2025, 10, 1)]))
+        after, now = judged(world.book), recipes(world.book, spans_of)
+        key = ["shipment_id", "regime", "month"]
+        both = before.join(after, on=key, how="full", coalesce=True, suffix="_after")
+        differs = pl.any_horizontal(
+            pl.col(name).ne_missing(pl.col(f"{name}_after")) for name in before.columns if name not in key
+        )
+        changed = {(month, regime) for month, regime in both.filter(differs).select("month", "regime").iter_rows()}
+        touched = {place for place in made_from if now[place] != made_from[place]}
+        assert changed <= touched, (number, said, sorted(changed - touched))
+        touched_in_all, changed_in_all = touched_in_all + len(touched), changed_in_all + len(changed)
+    # The edits change verdicts, and what they touch is far from everything.
+    assert changed_in_all > RULE_EDITS
+    assert touched_in_all < 0.4 * RULE_EDITS * len(made_from)
+
+
 def content(home: Path, settings: Settings) -> dict[str, pl.DataFrame]:
     store = Store(settings.store_folder)
     return {table.full_name: store.scan(table).collect() for table in makings()}
@@ -272,7 +329,7 @@ def test_after_any_edits_the_tables_are_those_of_a_full_night(
     world = World(*shipped, {row["shipment_id"]: row for row in (a_cargo(dice, number) for number in range(60))})
     kept = tmp_path / "kept"
     world.night(kept)
-    for step in range(EDITS):
+    for step in range(EDITS_IN_A_ROW):
         edits, weights = zip(*KINDS, strict=True)
         done = [edit(world, dice) for edit in dice.choices(edits, weights, k=dice.choice([1, 1, 2]))]
         world.night(kept)

@@ -256,6 +256,19 @@ def test_a_sudden_drop_is_set_aside_until_another_version_confirms_it(landing: L
     assert checks_failed(read(landing))[-1] is None
 
 
+def test_a_settled_document_that_lost_its_rows_is_asked_for_again(
+    server: Publisher, fetch: Fetch, landing: Landing
+) -> None:
+    days = [f"USD 2024-11-{day:02d} 1.05" for day in range(1, 21)]
+    keep(landing, "2025-01-30T17:00", rates(*days), "daily 2024")
+    # The year is over with this one, but it has lost most of its days.
+    keep(landing, "2025-02-02T17:00", rates(*days[:3]), "daily 2024")
+    server.says(PATH, rates(*days))
+    fetch(ecb.SOURCE, "2025-02-03", first="2024-06-01")
+    assert [asked.query["startPeriod"] for asked in server.asked] == [["2023-12-01"], ["2024-12-01"]]
+    assert len(latest(landing)) == 20
+
+
 GOOD = rates("USD 2026-11-19 1.15").encode()
 
 
@@ -349,6 +362,21 @@ def test_a_publisher_may_redirect_on_the_web(server: Publisher, fetch: Fetch, la
     server.says("/elsewhere", GOOD)
     fetch(ecb.SOURCE, "2026-11-20")
     assert latest(landing) == [("2026-11-19", "USD", 1.15)]
+
+
+@pytest.mark.parametrize("error", [KeyError("data"), ValueError(), pl.exceptions.PanicException("a library panicked")])
+def test_an_answer_that_breaks_its_parser_is_a_fault_of_the_document(
+    error: BaseException, server: Publisher, landing: Landing
+) -> None:
+    def broken(*_: object) -> Mapping[str, pl.DataFrame]:
+        raise error
+
+    server.says(PATH, GOOD)
+    plan = Plan(dt.date(2026, 1, 1), dt.date(2026, 11, 20))
+    for source in (replace(ecb.SOURCE, read=broken), replace(ecb.SOURCE, follow=broken)):
+        upstream.fetch(source, landing, plan, mirror=server.url, environment={})
+    assert [entry.outcome for entry in landing.entries(ecb.SOURCE.name)] == ["new", "unchanged"]
+    assert checks_failed(upstream.read(replace(ecb.SOURCE, read=broken), landing)) == ["readable"]
 
 
 def test_retry_after_is_kept(server: Publisher) -> None:

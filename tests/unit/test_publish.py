@@ -14,12 +14,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
+from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.quality import RELEASES
 from pipelines.contracts.table import Column, Table
 from pipelines.settings import Settings
@@ -33,7 +36,7 @@ BARRELS = Table(
     grain="one row per barrel",
     columns=(Column("number", pl.Int64(), "number on the barrel", required=True, above=0),),
 )
-BESIDE = {"warehouse.duckdb", "release.json"}
+BESIDE = {"warehouse.duckdb", "release.json", "bill-of-materials.cdx.json"}
 
 
 def release_row(day: int) -> dict[str, Any]:
@@ -97,6 +100,22 @@ def test_a_new_file_takes_the_place_of_the_old_one(settings: Settings) -> None:
         "built_at": "2026-03-02 03:00:00+00:00",
         "rows": {"quality.releases": 1, "staging.barrels": 2},
     }
+
+
+def test_a_release_says_which_packages_made_it(settings: Settings) -> None:
+    publish_numbers(settings, 1, 1)
+    (kept,) = releases.kept(settings).values()
+    bills = [
+        (folder / releases.BILL).read_text(encoding="utf-8") for folder in (settings.warehouse_folder, kept.parent)
+    ]
+    assert bills[0] == bills[1]
+    bill = json.loads(bills[0])
+    assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
+    assert bill["metadata"]["component"]["name"] == "plimsoll"
+    packages = {component["purl"] for component in bill["components"]}
+    assert {f"pkg:pypi/{name}@{version(name)}" for name in ("duckdb", "polars", "dagster", "pandera")} <= packages
+    ((depends_on,),) = ([one["dependsOn"]] for one in bill["dependencies"] if one["ref"] == "plimsoll")
+    assert set(depends_on) == packages
 
 
 def test_a_reader_keeps_the_file_that_it_opened(settings: Settings) -> None:
@@ -319,3 +338,123 @@ def test_one_night_at_a_time(settings: Settings) -> None:
         pass
     with night_lock(settings):
         pass
+
+
+# --- a new file from a copy of the current one ---------------------------------------------------------------------
+
+
+def cargo_rows(store: Store, **months: str) -> None:
+    """Cargoes with an id, kept by the month of loading, each beside one verdict."""
+    ids = {month: [name for name, of in months.items() if of == month] for month in set(months.values())}
+    for table in (CARGOES, VERDICTS):
+        for month in set(store.months(table)) - ids.keys():
+            store.drop(table, month)
+    for month, names in ids.items():
+        first = dt.date.fromisoformat(f"{month}-01")
+        facts = {"shipment_id": names, "evidence_kind": "declared_shipment", "loading_first": first}
+        for table, more in ((CARGOES, {"loading_last": first}), (VERDICTS, {"regime": "US", "verdict": "unpriced"})):
+            columns = [
+                pl.lit(pl.Series(names)).alias("shipment_id")
+                if column.name == "shipment_id"
+                else pl.lit((facts | more).get(column.name), column.dtype).alias(column.name)
+                if column.name in facts | more or not column.required
+                else _something(column)
+                for column in table.columns
+            ]
+            note = {"made_from": {"names": names}}
+            store.write(table, pl.DataFrame({"n": names}).select(columns), month, note)
+
+
+def _something(column: Column) -> pl.Expr:
+    value: Any = column.allowed[0] if column.allowed else "x"
+    if column.dtype == pl.Date:
+        value = dt.date(2026, 6, 1)
+    elif column.dtype.is_float() or column.dtype == pl.Boolean:
+        value = 0
+    elif column.dtype == pl.List(pl.String):
+        value = []
+    return pl.lit(value, column.dtype).alias(column.name)
+
+
+def publish_cargoes(settings: Settings, day: int, **months: str) -> bool:
+    """Publishes cargoes of months and a table beside them; true if the file was made from a copy."""
+    store = Store(settings.store_folder)
+    cargo_rows(store, **months)
+    store.write(BARRELS, pl.DataFrame({"number": [day]}))
+    store.write(RELEASES, pl.DataFrame([release_row(day)], schema=RELEASES.polars_schema()))
+    with counted_builds() as builds:
+        publish(settings, [BARRELS, CARGOES, VERDICTS, RELEASES], ["CREATE MACRO twice(x) AS 2 * x"])
+    with duck.read_only(settings.warehouse_file) as connection:
+        for table in (CARGOES, VERDICTS):
+            found = duck.query(connection, f"SELECT shipment_id FROM {table.full_name}")["shipment_id"]
+            assert sorted(found) == sorted(months)
+        assert duck.query(connection, "SELECT twice(number) AS n FROM staging.barrels")["n"].to_list() == [2 * day]
+    return not builds
+
+
+@contextmanager
+def counted_builds() -> Iterator[list[Path]]:
+    """The files that are built from nothing meanwhile."""
+    own, built = duck.build, []
+
+    def build(file: Path, *more: Any) -> None:
+        built.append(file)
+        own(file, *more)
+
+    duck.build = build
+    try:
+        yield built
+    finally:
+        duck.build = own
+
+
+MANY = {f"C{number}": f"2026-0{1 + number % 6}" for number in range(30)}
+
+
+def test_what_has_changed_is_replaced_in_a_copy_of_the_current_file(settings: Settings) -> None:
+    assert not publish_cargoes(settings, 1, **MANY)
+    assert publish_cargoes(settings, 2, **MANY)
+    assert publish_cargoes(settings, 3, **MANY | {"NEW": "2026-01"})
+    assert publish_cargoes(settings, 4, **{name: month for name, month in MANY.items() if month != "2026-03"})
+    assert publish_cargoes(settings, 5, **MANY | {"C0": "2026-02"})
+    assert days_kept(settings) == [1, 2, 3, 4, 5]
+    assert beside(settings) == BESIDE
+
+
+def test_where_most_has_changed_the_file_is_built_anew(settings: Settings) -> None:
+    publish_cargoes(settings, 1, **MANY)
+    assert not publish_cargoes(settings, 2, **dict.fromkeys(MANY, "2026-12"))
+
+
+def test_what_someone_wrote_into_the_file_is_not_taken_over(settings: Settings) -> None:
+    publish_cargoes(settings, 1, **MANY)
+    with duckdb.connect(str(settings.warehouse_file)) as connection:
+        connection.execute("UPDATE marts.shipment_verdicts SET verdict = 'above_cap'")
+    assert not publish_cargoes(settings, 2, **MANY)
+
+
+@pytest.mark.parametrize("note", ["", "{}", '{"made": "elsewhere", "tables": {}}'])
+def test_a_note_that_says_nothing_of_the_file_is_not_believed(settings: Settings, note: str) -> None:
+    publish_cargoes(settings, 1, **MANY)
+    (settings.store_folder / "published.json").write_text(note, encoding="utf-8")
+    assert not publish_cargoes(settings, 2, **MANY)
+    (settings.store_folder / "published.json").unlink()
+    assert not publish_cargoes(settings, 3, **MANY)
+
+
+def test_a_contract_that_has_changed_builds_the_file_anew(settings: Settings) -> None:
+    publish_cargoes(settings, 1, **MANY)
+    renamed = replace(BARRELS, grain="one row per cask")
+    store = Store(settings.store_folder)
+    store.write(RELEASES, pl.DataFrame([release_row(2)], schema=RELEASES.polars_schema()))
+    with counted_builds() as builds:
+        publish(settings, [renamed, CARGOES, VERDICTS, RELEASES], ["CREATE MACRO twice(x) AS 2 * x"])
+    assert len(builds) == 1
+
+
+def test_a_file_does_not_grow_from_night_to_night(settings: Settings) -> None:
+    publish_cargoes(settings, 1, **MANY)
+    size = settings.warehouse_file.stat().st_size
+    for day in range(2, 12):
+        publish_cargoes(settings, day, **MANY)
+    assert settings.warehouse_file.stat().st_size <= 2 * size

@@ -264,6 +264,11 @@ class TestShown:
         assert whole["new"]["release_id"] == "new"
         assert whole["verdicts"][0]["verdict_new"] == "above_cap"
 
+    def test_an_id_that_is_a_formula(self, found: Difference, tmp_path: Path) -> None:
+        verdicts = found.verdicts.with_columns(shipment_id=pl.lit("=1+1"))
+        write_difference(replace(found, verdicts=verdicts), tmp_path / "d.csv")
+        assert pl.read_csv(tmp_path / "d.csv")["shipment_id"].to_list() == ["'=1+1"]
+
     def test_a_file_that_cannot_be_written(self, found: Difference, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"must end in \.csv or \.json"):
             check_output(tmp_path / "d.txt")
