@@ -119,6 +119,11 @@ def worker_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
     return int(found.group(1)) if found else None
 
 
+def rounded(rows: list[tuple]) -> list[str]:
+    """Rows to compare: sums of the same numbers in another order differ in their last digits (`plimsoll diff`)."""
+    return sorted(repr([float(f"{value:.9g}") if isinstance(value, float) else value for value in row]) for row in rows)
+
+
 def steps_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     return len(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS))
 
@@ -165,7 +170,7 @@ def test_a_worker_that_is_killed_is_begun_anew_and_nothing_is_lost(cluster: Clus
         (run,) = cluster.runs(job)
         assert run.is_success
         assert is_over(run)
-    assert "begins anew" in night
+    assert all(f"{first}..{last}" in night for first, last in spans), "the command tells of each run"
 
 
 def test_the_lake_holds_what_a_single_file_holds(
@@ -191,14 +196,16 @@ def test_the_lake_holds_what_a_single_file_holds(
             only = OF_THESE_NIGHTS.get(table)
             sql = f"SELECT {kept} FROM {table} WHERE {only or 'true'} ORDER BY ALL"
             given = [sorted(ABOUT_NIGHTS_BEFORE)] if only else []
-            assert of_lake.execute(sql, given).fetchall() == file.execute(sql, given).fetchall(), table
+            assert rounded(of_lake.execute(sql, given).fetchall()) == rounded(file.execute(sql, given).fetchall()), (
+                table
+            )
             compared += 1
         for sql in (
             "FROM what_if_cap(50)",
             "FROM cap_on('EU', 'crude', DATE '2024-03-05')",
             "SELECT bbl(1, 't', 'Urals')",
         ):
-            assert of_lake.execute(sql).fetchall() == file.execute(sql).fetchall() != []
+            assert rounded(of_lake.execute(sql).fetchall()) == rounded(file.execute(sql).fetchall()) != []
         ((cargoes, months),) = of_lake.execute(
             f"SELECT count(*), count(DISTINCT {lake.MONTH.name}) FROM staging.cargoes WHERE evidence_kind = 'declared_shipment'"
         ).fetchall()
