@@ -15,6 +15,7 @@ import polars as pl
 from pipelines.contracts.cargoes import VERDICTS
 from pipelines.contracts.shipments import declared_shipments
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder
 from pipelines.rules.rulebook import Rulebook
 from pipelines.shown import for_spreadsheets, shown_line, shown_name
 from pipelines.sources.publishers import in_force
@@ -73,7 +74,7 @@ def assess_file(
     as_of: dt.date | None = None,
     regimes: Sequence[str] | None = None,
     estimate_unpriced: bool = False,
-    store_folder: Path | None = None,
+    store_folder: Folder | None = None,
 ) -> Assessment:
     """Reads, checks, prices and judges one file; on request with benchmark estimates for unpriced crude.
 

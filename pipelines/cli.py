@@ -22,6 +22,7 @@ from pipelines.shown import shown
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+    from pipelines.warehouse.duck import Source
 
 FAILED, BAD_USAGE = 1, 2
 _INCOMPLETE = 3  # between the two processes of a night only: published, but not all that follows it
@@ -95,9 +96,10 @@ def nightly(
     from pipelines.report.headlines import show_headlines, show_quality
 
     console = Console(width=None if sys.stdout.isatty() else 160)
-    show_headlines(settings.warehouse_file, console)
-    show_quality(settings.warehouse_file, console)
-    console.print(f"\nPublished: {_shown(settings.warehouse_file)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+    warehouse = _warehouse(settings)
+    show_headlines(warehouse, console)
+    show_quality(warehouse, console)
+    console.print(f"\nPublished: {_shown(warehouse)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
     if code == _INCOMPLETE:
         _fail("The warehouse is published, but not all that follows it; the lines further up say why.", FAILED)
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
@@ -124,24 +126,22 @@ def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
 
 def _locked_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines.contracts.files import DataFileError
+    from pipelines.errors import UserError
     from pipelines.rules import RuleError
     from pipelines.warehouse.publish import NightRunning, night_lock
 
     try:
+        if settings.workers > 1:
+            return _spread_night(settings, is_forced, is_full)
         with night_lock(settings):
             _prepare_dagster_home(settings.dagster_home)
             print("Plimsoll: building the warehouse", file=sys.stderr)
             code = _materialise_all(is_forced, is_full)
-    except NightRunning as error:
-        return _told_to_all(str(error))
     except (RuleError, DataFileError) as error:
         return _told_to_all(f"The shipped tables cannot be used, nothing was published: {error}")
-    if code == FAILED:
-        _told(
-            "The night failed and nothing was published; the lines above say why. "
-            "The warehouse of the last good night is untouched."
-        )
-    return code
+    except (NightRunning, UserError) as error:
+        return _told_to_all(str(error))
+    return _nothing_published() if code == FAILED else code
 
 
 def _materialise_all(is_forced: bool, is_full: bool) -> int:
@@ -156,6 +156,44 @@ def _materialise_all(is_forced: bool, is_full: bool) -> int:
     if result.success:
         return 0
     return _INCOMPLETE if result.asset_materializations_for_node("warehouse") else FAILED
+
+
+def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
+    """Reads the inputs in this process; the rest is for the workers that Dagster's daemon starts."""
+    import dagster as dg
+
+    from pipelines import spreading
+    from pipelines.assets.night import INPUTS
+    from pipelines.definitions import defs, run_config
+    from pipelines.warehouse import releases
+    from pipelines.warehouse.publish import NightRunning
+
+    if "DAGSTER_HOME" not in os.environ:
+        return _told_to_all(
+            "PLIMSOLL_WORKERS is set, and Dagster's daemon spreads the night: name the folder of Dagster's settings "
+            "in DAGSTER_HOME, with deploy/dagster.yaml in it as dagster.yaml."
+        )
+    with dg.DagsterInstance.get() as instance:
+        spreading.require_daemon(instance)
+        if others := spreading.under_way(instance):
+            raise NightRunning(f"Another night is under way ({others[0].job_name}); wait until it has ended.")
+        print(f"Plimsoll: building the warehouse with {settings.workers} workers", file=sys.stderr)
+        job = defs.resolve_job_def(INPUTS)
+        read = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
+        if not read.success:
+            return _nothing_published()
+        run = spreading.followed(instance, read.run_id)
+    if run.is_success:
+        return 0
+    release = releases.describe(releases.current(settings))
+    return _INCOMPLETE if release is not None and release["run_id"] == run.run_id else _nothing_published()
+
+
+def _nothing_published() -> int:
+    return _told(
+        "The night failed and nothing was published; the lines above say why. "
+        "The warehouse of the last good night is untouched."
+    )
 
 
 def _told(message: str) -> int:
@@ -400,11 +438,13 @@ def _settings(tell: Callable[[str], int] | None = None) -> "Settings":
         raise typer.Exit(BAD_USAGE) from error
 
 
-def _warehouse(settings: "Settings") -> Path:
-    file = settings.warehouse_file
-    if not file.exists():
+def _warehouse(settings: "Settings") -> "Source":
+    from pipelines.warehouse import releases
+
+    warehouse = releases.current(settings)
+    if not warehouse.exists():
         _fail("There is no published warehouse yet; run: plimsoll nightly", FAILED)
-    return file
+    return warehouse
 
 
 def _prepare_dagster_home(home: Path) -> None:
@@ -431,8 +471,9 @@ def _check_regimes(given: list[str] | None, known: tuple[str, ...]) -> None:
             _fail(f"--regime {code}: unknown; the regimes are {', '.join(known)}.", BAD_USAGE)
 
 
-def _shown(path: Path) -> str:
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _shown(place: "Source") -> str:
+    is_near = isinstance(place, Path) and place.is_relative_to(Path.cwd())
+    return str(place.relative_to(Path.cwd()) if is_near and isinstance(place, Path) else place)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -5,13 +5,17 @@ Add here: a new module of assets, a job, a schedule, a sensor.
 Keep out: everything that these do.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
 from pipelines.assets import analysis, inputs, judging, law, marts, release, upstreams
-from pipelines.assets.monthly_asset import NIGHT_TAGS
+from pipelines.assets.monthly_asset import MONTHS, NIGHT_TAGS
 from pipelines.assets.night import NIGHTLY, night_resource
+from pipelines.assets.release import LAKE_MONTHS
+from pipelines.assets.table_asset import asset_key
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
 from pipelines.contracts.customs import CUSTOMS_LINES
 from pipelines.contracts.marts import SQL_MARTS
@@ -21,6 +25,8 @@ from pipelines.contracts.table import Table
 from pipelines.progress import progress_logger
 from pipelines.sensors import landing_sensor
 from pipelines.settings import Settings
+from pipelines.warehouse import releases
+from pipelines.warehouse.store import Store
 
 NIGHTLY_CRON = "0 3 * * *"
 
@@ -56,6 +62,9 @@ def build_defs(settings: Settings) -> dg.Definitions:
         tags={"dagster/retry_strategy": "ALL_STEPS", **NIGHT_TAGS},
         description="The whole graph, from landing to the published warehouse, in one process.",
     )
+    first, beyond = nightly, _beyond_one_machine(settings)
+    if settings.workers > 1:
+        first = beyond.jobs[0]
     return dg.Definitions(
         assets=[
             *upstreams.build_assets(),
@@ -65,22 +74,56 @@ def build_defs(settings: Settings) -> dg.Definitions:
             *analysis.ASSETS,
             *marts.build_assets(tables),
             *release.build_assets(settings, tables),
+            *beyond.assets,
         ],
-        jobs=[nightly],
+        jobs=[nightly, *beyond.jobs],
         schedules=[
             dg.ScheduleDefinition(
                 name=NIGHTLY,
-                job=nightly,
+                job=first,
                 cron_schedule=NIGHTLY_CRON,
                 execution_timezone="UTC",
                 default_status=dg.DefaultScheduleStatus.RUNNING,
             )
         ],
-        sensors=[landing_sensor(settings, NIGHTLY)],
+        sensors=[landing_sensor(settings, first.name), *beyond.sensors],
         resources={"settings": night_resource(settings)},
         executor=dg.in_process_executor,
         loggers={"console": progress_logger},
     )
+
+
+@dataclass(frozen=True)
+class _Beyond:
+    """What there is more beyond one machine. jobs: the parts of a night over several workers, in their order."""
+
+    assets: Sequence[dg.AssetsDefinition] = ()
+    jobs: Sequence[Any] = ()
+    sensors: Sequence[dg.SensorDefinition] = ()
+
+
+def _beyond_one_machine(settings: Settings) -> _Beyond:
+    found = releases.lake_of(settings)
+    if found is None:
+        return _Beyond()
+    from pipelines.assets import lake
+    from pipelines.spreading import parts, spreading_sensor
+
+    assets = lake.build_assets(found, published_tables(), release.macro_statements())
+    if settings.workers == 1:
+        return _Beyond(assets)
+    store, declared = Store(settings.store_folder), inputs.staged_shipments()
+    months = [
+        *(asset_key(table) for table in stored_tables() if table.is_by_month and table is not declared),
+        LAKE_MONTHS,
+    ]
+    jobs = parts(months, run_config())
+
+    def rows_by_month() -> dict[str, int]:
+        known = {month for table in (declared, CARGOES) for month in store.months(table) if month in MONTHS}
+        return {month: store.narrowed([month]).rows(declared) for month in known}
+
+    return _Beyond(assets, jobs, [spreading_sensor(jobs[1:], settings.workers, rows_by_month)])
 
 
 def run_config(is_forced: bool = False, is_full: bool = False) -> dict[str, Any]:

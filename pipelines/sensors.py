@@ -21,7 +21,7 @@ from pipelines.contracts.quality import INPUT_FILES
 from pipelines.settings import PUBLISHER_FILES, SHIPMENTS, Settings
 from pipelines.sources.landing import digest_of, files_of
 from pipelines.sources.upstream import BY_HAND
-from pipelines.warehouse import duck
+from pipelines.warehouse import duck, releases
 
 # A folder below the landing folder, and the hash of a file in it: under another name the same bytes bring nothing.
 Content = tuple[str, str]
@@ -89,8 +89,8 @@ def _folder_of(source_name: str) -> str:
 
 def _read_by_last_night(settings: Settings) -> set[Content]:
     """What the published release was made from; nothing where there is none, or none that can be opened."""
-    files = duck.published(settings.warehouse_file, INPUT_FILES)
-    snapshots = duck.published(settings.warehouse_file, SOURCE_SNAPSHOTS)
+    files = duck.published(releases.current(settings), INPUT_FILES)
+    snapshots = duck.published(releases.current(settings), SOURCE_SNAPSHOTS)
     if files is None or snapshots is None:
         return set()
     of_users = {

@@ -12,10 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.object_store import SCHEME, Folder, folder
+
 REPOSITORY = Path(__file__).parents[1]
 # Folders below the landing folder; files of shipments are known by their bare names, others with their folder.
 SHIPMENTS = "shipments"
 PUBLISHER_FILES = "publisher_files"
+LAKE = "ducklake:postgres:"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Settings:
     is_shareable (`PLIMSOLL_SHAREABLE=1`): what must not be passed on is left out, so that the release may be.
     keep_releases (`PLIMSOLL_KEEP_RELEASES`): published files that are kept, the current one among them.
     keep_days (`PLIMSOLL_KEEP_DAYS`): how long results of checks and Dagster's runs are kept.
+    lake, lake_data (`PLIMSOLL_WAREHOUSE`, `PLIMSOLL_WAREHOUSE_DATA`): a DuckLake as the warehouse instead of the file:
+    how its PostgreSQL is reached, and where its Parquet files lie. store (`PLIMSOLL_STORE`): where the tables between
+    assets lie, if not below `home`. workers (`PLIMSOLL_WORKERS`): among how many runs a night spreads the months.
     is_forced (of one run: `plimsoll nightly --force`, or its configuration in Dagster): implausible jumps only warn.
     is_full (likewise: `--full`): nothing of the nights before is taken over, everything is made again.
     """
@@ -45,6 +51,10 @@ class Settings:
     watch_s: int = 30
     keep_releases: int = 14
     keep_days: int = 90
+    lake: str | None = None
+    lake_data: str | None = None
+    store: str | None = None
+    workers: int = 1
     is_forced: bool = False
     is_full: bool = False
 
@@ -65,6 +75,10 @@ class Settings:
                 raise ValueError(f"{variable} is {said!r}; write a whole number of {of_what}, 1 to 99999.")
             return int(said)
 
+        lake, lake_data, store = _beyond_one_machine(environment)
+        workers = count("PLIMSOLL_WORKERS", cls.workers, "runs at once")
+        if workers > 1 and lake is None:
+            raise ValueError("PLIMSOLL_WORKERS is set, but one file has one writer; set PLIMSOLL_WAREHOUSE too.")
         return cls(
             home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data").absolute(),
             as_of=day("PLIMSOLL_AS_OF"),
@@ -76,6 +90,10 @@ class Settings:
             watch_s=count("PLIMSOLL_WATCH_SECONDS", cls.watch_s, "seconds"),
             keep_releases=count("PLIMSOLL_KEEP_RELEASES", cls.keep_releases, "releases"),
             keep_days=count("PLIMSOLL_KEEP_DAYS", cls.keep_days, "days"),
+            lake=lake,
+            lake_data=lake_data,
+            store=store,
+            workers=workers,
         )
 
     @property
@@ -124,12 +142,17 @@ class Settings:
         return self.warehouse_folder / "releases"
 
     @property
-    def store_folder(self) -> Path:
+    def store_folder(self) -> Folder:
         """Parquet files between assets."""
+        return self.warehouse_folder / "tables" if self.store is None else folder(self.store)
+
+    @property
+    def kept_folder(self) -> Path:
+        """What was read of publishers' documents and landed files, to be made again at any time."""
         return self.warehouse_folder / "tables"
 
     @property
-    def check_log_folder(self) -> Path:
+    def check_log_folder(self) -> Folder:
         """What checks found, from night to night."""
         return self.store_folder / "check_log"
 
@@ -137,3 +160,31 @@ class Settings:
     def dagster_home(self) -> Path:
         """Dagster's history."""
         return self.home / "dagster_home"
+
+
+def _beyond_one_machine(environment: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:
+    """How the lake's catalog is reached, where its files lie, and where the store is."""
+
+    def place(variable: str) -> str | None:
+        said = environment.get(variable) or None
+        if said is not None and not re.fullmatch(rf"{SCHEME}[a-z0-9][a-z0-9.-]+(/.*)?|/.*", said):
+            raise ValueError(
+                f"{variable} is {said!r}; write s3://bucket/prefix, or a shared folder that begins with /."
+            )
+        return said
+
+    said, data = environment.get("PLIMSOLL_WAREHOUSE") or None, place("PLIMSOLL_WAREHOUSE_DATA")
+    if said is None:
+        if data is not None:
+            raise ValueError("PLIMSOLL_WAREHOUSE_DATA is set without PLIMSOLL_WAREHOUSE; set both or none.")
+        return None, None, place("PLIMSOLL_STORE")
+    # The setting is shown in messages, so it must not hold a secret; what it says is not repeated here.
+    if re.search(r"password|//[^/@]*:[^/@]*@", said, re.IGNORECASE):
+        raise ValueError(
+            "PLIMSOLL_WAREHOUSE holds a password; give it as PGPASSWORD, or in a file named by PGPASSFILE."
+        )
+    if not said.startswith(LAKE):
+        raise ValueError(f"PLIMSOLL_WAREHOUSE is {said!r}; write {LAKE} and how to connect, such as {LAKE}dbname=lake.")
+    if data is None:
+        raise ValueError("PLIMSOLL_WAREHOUSE needs PLIMSOLL_WAREHOUSE_DATA: where the Parquet files of the lake lie.")
+    return said.removeprefix(LAKE), data, place("PLIMSOLL_STORE")

@@ -30,7 +30,7 @@ from pipelines.sources.readings import Readings
 from pipelines.transforms.figures import with_fetched
 from pipelines.transforms.file_changes import Reading, file_changes, fingerprints, touched
 from pipelines.transforms.licensed import crea_voyages, opensanctions_vessels
-from pipelines.warehouse import duck
+from pipelines.warehouse import duck, releases
 from pipelines.warehouse.months import fingerprint, program
 from pipelines.warehouse.store import Store
 
@@ -122,7 +122,7 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
         return dict.fromkeys((table.name for table in stored), None) | {
             INPUT_FILE_CHANGES.name: _changes(settings, found, rows, seen_at)
         }
-    kept = Readings(store.folder / "landed")
+    kept = Readings(settings.kept_folder / "landed")
     if settings.is_full:
         kept.forget_others()
     staged, quarantine, files = {kind.staged.name: kind.staged.empty() for kind in inputs()}, [], []
@@ -204,7 +204,7 @@ def _changes(
     """What changed since the published release. One that cannot be opened counts as none: history begins anew."""
 
     def published(table: Table, names: Sequence[str] | None = None) -> pl.DataFrame | None:
-        return duck.published(settings.warehouse_file, table, names)
+        return duck.published(releases.current(settings), table, names)
 
     files_before, history = published(INPUT_FILES), published(INPUT_FILE_CHANGES)
     is_first = files_before is None

@@ -36,6 +36,8 @@ FIRST_YEAR, LAST_YEAR = 2010, 2039
 MONTHS = tuple(f"{year}-{month:02}" for year in range(FIRST_YEAR, LAST_YEAR + 1) for month in range(1, 13))
 PARTITIONS = dg.StaticPartitionsDefinition([EVERY_MONTH, *MONTHS])
 NIGHT_TAGS = {"dagster/partition": EVERY_MONTH}
+# On the runs of a night over several workers: which night it is.
+NIGHT_TAG = "plimsoll/night"
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,15 @@ def monthly_asset(
     def asset(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
     ) -> Iterator[dg.MaterializeResult]:
-        store = Store(settings.store_folder)
-        asked = set(context.partition_keys) if context.has_partition_key_range else {EVERY_MONTH}
-        only = None if EVERY_MONTH in asked else asked
+        store, only = Store(settings.store_folder), months_of_run(context)
+        is_of_night = only is None or NIGHT_TAG in context.run.tags
+        if only is not None and is_of_night:
+            # Other runs of the night are at work on the other months.
+            store = store.narrowed(only)
         try:
-            remade = remake(of(making, table, settings, store), store, settings.is_full, only)
+            remade = remake(
+                of(making, table, settings, store), store, afresh=settings.is_full or not is_of_night, only=only
+            )
         except ContractError as error:
             raise dg.Failure(description=str(error)) from error
         _tell(context, table, store, remade, is_night=only is None)
@@ -118,10 +124,16 @@ def monthly_asset(
                 "months made": len(remade.made),
                 "dagster/column_lineage": column_lineage(made_from),
             },
-            check_results=told(table, findings, settings, context.run.run_id),
+            check_results=told(table, findings, settings, context.run.run_id, keeps=store.only is None),
         )
 
     return asset
+
+
+def months_of_run(context: dg.AssetExecutionContext) -> frozenset[str] | None:
+    """The months that a run is about; None: all that there are."""
+    asked = context.partition_keys if context.has_partition_key_range else [EVERY_MONTH]
+    return None if EVERY_MONTH in asked else frozenset(asked)
 
 
 def _tell(context: dg.AssetExecutionContext, table: Table, store: Store, remade: Remade, *, is_night: bool) -> None:

@@ -10,11 +10,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import dagster as dg
+import polars as pl
 from dagster import _check as check
 
 from pipelines import alerts
+from pipelines.assets.monthly_asset import NIGHT_TAG
 from pipelines.assets.release import QUALITY_REPORT, report_metadata
 from pipelines.dagster_history import forget_runs
+from pipelines.errors import UserError
 from pipelines.progress import reason_of
 from pipelines.settings import Settings
 from pipelines.warehouse import releases
@@ -22,6 +25,10 @@ from pipelines.warehouse.check_log import CheckLog
 from pipelines.warehouse.publish import NightRunning, night_lock
 
 NIGHTLY = "nightly"
+# The parts of a night over several workers (`pipelines.spreading`).
+INPUTS, MONTHS, RELEASE = "night_inputs", "night_months", "night_release"
+ENDS = (NIGHTLY, INPUTS, RELEASE)
+PART_TAG, MONTHS_PART = "plimsoll/part", "months"
 FULL = "Make everything again, also what has not changed since the night before."
 FORCE = "Publish even if this release differs implausibly from the one before it: those checks only warn, once."
 
@@ -45,31 +52,37 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
         of_run = replace(settings, is_forced=config["force"], is_full=config["full"])
         with ExitStack() as stack:
             try:
-                lock = stack.enter_context(night_lock(of_run))
-                cut_off = lock.read_text(encoding="utf-8")
-                lock.write_text(str(context.run_id), encoding="utf-8")
+                run = context.dagster_run
+                # Runs on months work beside each other, and beside nothing else.
+                is_shared = run is not None and run.tags.get(PART_TAG) == MONTHS_PART
+                lock = stack.enter_context(night_lock(of_run, is_shared))
+                cut_off = lock.read_text(encoding="utf-8") if lock is not None else ""
+                if lock is not None:
+                    lock.write_text(str(context.run_id), encoding="utf-8")
                 releases.recover(of_run)
-            except (NightRunning, OSError) as error:
+            except (NightRunning, UserError, OSError) as error:
                 _tell(context, alerts.failed_night(of_run.day, [str(error)]))
                 raise
             if cut_off:
                 _tell(context, alerts.cut_off_night(of_run.day, cut_off))
             yield of_run
-            run = context.dagster_run
-            if run is not None and run.job_name == NIGHTLY:
-                _end(run.run_id, context, of_run)
-            lock.write_text("", encoding="utf-8")
+            if run is not None and run.job_name in ENDS:
+                _end(run, context, of_run)
+            if lock is not None:
+                lock.write_text("", encoding="utf-8")
 
     return night
 
 
-def _end(run_id: str, context: dg.InitResourceContext, settings: Settings) -> None:
-    """What a night tells when its last step is done."""
-    instance = check.not_none(context.instance)
-    results = CheckLog(settings.check_log_folder).of_run(run_id)
+def _end(run: dg.DagsterRun, context: dg.InitResourceContext, settings: Settings) -> None:
+    """What a night tells when its last step is done, or when one of its inputs failed."""
+    run_id, instance = run.run_id, check.not_none(context.instance)
+    # Over several workers the run on the inputs gives the night its name.
+    runs = [run_id, *filter(None, [run.tags.get(NIGHT_TAG)])]
+    results = pl.concat(CheckLog(settings.check_log_folder).of_run(part) for part in runs)
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     reasons = [f"{entry.step_key}: {reason_of(entry.get_dagster_event())}" for entry in failures]
-    release = releases.describe(settings.warehouse_file)
+    release = releases.describe(releases.current(settings))
     if release is not None and release["run_id"] == run_id:
         _tell(context, alerts.published_night(settings.day, reasons, results))
     elif reasons:

@@ -49,6 +49,7 @@ from pipelines.warehouse.store import Store
 
 MACROS_FOLDER = REPOSITORY / "sql" / "macros"
 WAREHOUSE = dg.AssetKey(["warehouse"])
+LAKE_MONTHS = dg.AssetKey(["lake_months"])  # of pipelines.assets.lake
 REPORT, QUALITY_REPORT = dg.AssetKey(["report"]), dg.AssetKey(["data_quality_report"])
 GROUP = "release"
 CHECKED = (RELEASE_SOURCES, RELEASE_TOTALS)
@@ -74,15 +75,17 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
 
     @dg.asset(
         key=WAREHOUSE,
-        deps=[asset_key(table) for table in checked],
+        deps=[*(asset_key(table) for table in checked), *([LAKE_MONTHS] if settings.lake else [])],
         group_name=GROUP,
         owners=[OWNERS[GROUP]],
-        kinds={"duckdb"},
+        kinds={"ducklake" if settings.lake else "duckdb"},
         # A night is due every day; the second bound leaves it a day to be mended.
         freshness_policy=dg.FreshnessPolicy.time_window(
             warn_window=dt.timedelta(hours=26), fail_window=dt.timedelta(hours=50)
         ),
-        description="The published DuckDB file: built aside from all tables, checked, then renamed.",
+        description="The release of the lake: months that are there, all other tables, and the mark of its snapshot."
+        if settings.lake
+        else "The published DuckDB file: built aside from all tables, checked, then renamed.",
     )
     def warehouse(context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]) -> dg.MaterializeResult:
         store, log = Store(settings.store_folder), CheckLog(settings.check_log_folder)
@@ -94,7 +97,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         rows = publish.publish(settings, [*checked, *UNCHECKED], macro_statements(), settings.is_full)["rows"]
         return dg.MaterializeResult(
             metadata={
-                "file": dg.MetadataValue.path(settings.warehouse_file),
+                "file": dg.MetadataValue.path(str(releases.current(settings))),
                 "release": release["release_id"],
                 "tables": len(rows),
                 "rows": sum(rows.values()),
@@ -129,7 +132,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         from pipelines.report.files import discard_report, write_report
 
         try:
-            written = write_report(settings.warehouse_file, settings.report_folder, with_pictures=False)
+            written = write_report(releases.current(settings), settings.report_folder, with_pictures=False)
         except Exception as error:
             discard_report(settings.report_folder)
             if isinstance(error, UserError):
@@ -287,7 +290,7 @@ def _before(settings: Settings, months: frozenset[str] | None = None) -> jumps.B
 
 @lru_cache(maxsize=2)  # a kept release never changes, and a night looks at it several times
 def _last(
-    files: tuple[Path, ...], question: tuple[dt.date | None, bool, bool], months: frozenset[str] | None
+    files: tuple[duck.Source, ...], question: tuple[dt.date | None, bool, bool], months: frozenset[str] | None
 ) -> jumps.Before:
     for file in reversed(files):
         release = releases.describe(file)
@@ -298,7 +301,7 @@ def _last(
     return jumps.Before()
 
 
-def _read(file: Path, release_id: str, months: frozenset[str] | None) -> jumps.Before:
+def _read(file: duck.Source, release_id: str, months: frozenset[str] | None) -> jumps.Before:
     def narrowed(table: Table, columns: Sequence[str]) -> Table:
         return replace(table, columns=tuple(table.column(name) for name in columns))
 

@@ -149,13 +149,17 @@ def _store(
 
 
 def told(
-    table: Table, findings: Mapping[TableCheck, Finding], settings: Settings, run_id: str
+    table: Table, findings: Mapping[TableCheck, Finding], settings: Settings, run_id: str, keeps: bool = True
 ) -> list[dg.AssetCheckResult]:
-    """Keeps what the checks of a table found in this night, and tells Dagster."""
+    """Keeps what the checks of a table found in this night, and tells Dagster.
+
+    keeps: not for a run on some of the months; the release looks at all of them.
+    """
     outcomes = [_Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
-    checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
-    results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
-    CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
+    if keeps:
+        checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
+        results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
+        CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
     return [outcome.result() for outcome in outcomes]
 
 

@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +16,7 @@ import polars as pl
 
 from pipelines.checks.conservation import not_conserved
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder
 from pipelines.settings import Settings
 from pipelines.warehouse.months import program
 from pipelines.warehouse.store import Store, identity_of
@@ -134,9 +134,15 @@ def in_one_month(table: Table) -> TableCheck:
 
 
 def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Settings) -> dict[TableCheck, Finding]:
-    """What the checks find in all months; looked at are those that have changed since a check looked."""
-    file = store.folder / table.schema / table.name / "checks.json"
-    before = {} if settings.is_full else _kept(file)
+    """What the checks find in all months; looked at are those that have changed since a check looked.
+
+    Runs on some of the months, at work beside each other, each keep a file of their own.
+    """
+    folder = store.folder / table.schema / table.name
+    found_files: list[Folder] = [*folder.glob("checks*.json")]
+    # What runs on some of the months kept is newer, and comes last.
+    files = sorted(found_files, key=str, reverse=True)
+    before = {} if settings.is_full else _kept(files)
     identities = {month: store.month_identity(table, month) for month in store.months(table)}
     now: dict[str, dict[str, Any]] = {check.name: {} for check in checks}
     beside = {check: [program(), settings.as_of, *map(store.identity, check.reads)] for check in checks}
@@ -157,19 +163,34 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
     for check in checks:
         if check.over_all or check.each_night:
             look_at(check, "", identities, table.empty, store)
-    aside = file.with_name(".checks.json.writing")
+    found = {check: _together(now[check.name].values()) for check in checks}
+    if store.only is None:
+        file = folder / "checks.json"
+    else:
+        file = folder / f"checks-{min(store.only)}.json"
+        for check in checks:
+            now[check.name].pop("", None)
+    aside = file.with_name(f".{file.name}.writing")
     aside.parent.mkdir(parents=True, exist_ok=True)
     aside.write_text(json.dumps(now), encoding="utf-8")
     aside.replace(file)
-    return {check: _together(now[check.name].values()) for check in checks}
+    if store.only is None:
+        for other in files:
+            if other != file:
+                other.unlink(missing_ok=True)
+    return found
 
 
-def _kept(file: Path) -> dict[str, Any]:
+def _kept(files: Iterable[Folder]) -> dict[str, dict[str, Any]]:
     """What checks found before; a file that is lost is only made again."""
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
+    kept: dict[str, dict[str, Any]] = {}
+    for file in files:
+        try:
+            for check, found in json.loads(file.read_text(encoding="utf-8")).items():
+                kept.setdefault(check, {}).update(found)
+        except (OSError, ValueError):
+            continue
+    return kept
 
 
 def _plain(found: Finding) -> dict[str, Any]:

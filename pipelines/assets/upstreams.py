@@ -49,7 +49,7 @@ def _fetched(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     for source in sources:
         upstream.take_files(source, landing, settings.publisher_files_folder / source.name)
     if not settings.offline:
-        _fetch_all(sources, landing, settings, Readings(store.folder / "readings"))
+        _fetch_all(sources, landing, settings, Readings(settings.kept_folder / "readings"))
     entries = [
         {name: getattr(entry, name) for name in SOURCE_REQUESTS.polars_schema()}
         for source in sources
@@ -80,7 +80,7 @@ def _fetch_all(sources: Sequence[Source], landing: Landing, settings: Settings, 
 
 def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
-    kept = Readings(store.folder / "readings")
+    kept = Readings(settings.kept_folder / "readings")
     if settings.is_full:
         kept.forget_others()
     sources = sources_of(settings)

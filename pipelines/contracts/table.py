@@ -228,7 +228,7 @@ class Table:
     def duckdb_ddl(self) -> str:
         """The CREATE TABLE statement. The key is left to the checks: an index costs too much."""
         lines = [
-            f"  {_identifier(column.name)} {_duckdb_type(column.dtype)}{_duckdb_constraints(column)}"
+            f"  {_identifier(column.name)} {duckdb_type(column.dtype)}{_duckdb_constraints(column)}"
             for column in self.columns
         ]
         return f"CREATE TABLE {self._qualified} (\n" + ",\n".join(lines) + "\n)"
@@ -292,10 +292,11 @@ _DUCKDB_TYPES = {
 }
 
 
-def _duckdb_type(dtype: pl.DataType) -> str:
+def duckdb_type(dtype: pl.DataType) -> str:
+    """The type as DuckDB writes it. Raises `ContractError` for one that does not survive."""
     if isinstance(dtype, pl.List):
         inner = dtype.inner if isinstance(dtype.inner, pl.DataType) else dtype.inner()
-        return f"{_duckdb_type(inner)}[]"
+        return f"{duckdb_type(inner)}[]"
     if dtype not in _DUCKDB_TYPES:
         raise ContractError(f"{dtype} does not survive the way to DuckDB and back; choose another type.")
     return _DUCKDB_TYPES[dtype]

@@ -9,9 +9,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
 from pipelines.report.rendering import Renderer
+
+if TYPE_CHECKING:
+    from pipelines.warehouse.duck import Source
 
 PAGE = "report.html"
 
@@ -33,7 +37,7 @@ class WrittenReport:
         return "\n".join(f"- **{_plain(question)}** {_plain(reading)}" for question, reading in self.readings)
 
 
-def write_report(warehouse: Path, folder: Path, *, with_pictures: bool) -> WrittenReport:
+def write_report(warehouse: "Source", folder: Path, *, with_pictures: bool) -> WrittenReport:
     """Writes `report.html` and on request `report-<part>.png` for a published file.
 
     Everything is made before anything is written, and each file takes the place of an older one as a whole. Pictures

@@ -5,8 +5,6 @@ Add here: a headline, as a query of `sql/cookbook` and its title.
 Keep out: SQL, and how the warehouse is opened.
 """
 
-from pathlib import Path
-
 import polars as pl
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -33,7 +31,7 @@ CIF_NOTE = (
 )
 
 
-def show_headlines(warehouse: Path, console: Console) -> None:
+def show_headlines(warehouse: duck.Source, console: Console) -> None:
     """Prints the headline tables of a published warehouse."""
     with duck.read_only(warehouse) as connection:
         for name, title in HEADLINES.items():
@@ -44,7 +42,7 @@ def show_headlines(warehouse: Path, console: Console) -> None:
                 console.print(CIF_NOTE, style="dim")
 
 
-def show_quality(warehouse: Path, console: Console) -> None:
+def show_quality(warehouse: duck.Source, console: Console) -> None:
     """Prints the data-quality summary of a published warehouse."""
     with duck.read_only(warehouse) as connection:
         counts = duck.query(

@@ -176,7 +176,7 @@ def query_file(query: str) -> Path:
     return SQL_FOLDER / f"{query}.sql"
 
 
-def run_queries(warehouse: Path) -> dict[str, pl.DataFrame]:
+def run_queries(warehouse: duck.Source) -> dict[str, pl.DataFrame]:
     """The results of all queries of the report on one published file, by the name of the query.
 
     Raises `WarehouseError` if the file cannot be read or lacks a table.

@@ -8,19 +8,19 @@ Keep out: the checks, and what a failure means for the night.
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 
 from pipelines.contracts.quality import CHECK_HISTORY, CHECK_RESULTS
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder
 
 
 @dataclass(frozen=True)
 class CheckLog:
     """A folder of `<schema>.<name>.parquet`: rows of `CHECK_RESULTS`, of the last run and of those before it."""
 
-    folder: Path
+    folder: Folder
 
     def add(self, table: Table, results: pl.DataFrame, keep_days: int) -> None:
         """Adds the results of one run on one table; what is older than so many days is let go.
@@ -32,11 +32,11 @@ class CheckLog:
         rows = [results]
         if file.exists():
             is_kept = pl.col("checked_at") >= dt.datetime.now(dt.UTC) - dt.timedelta(days=keep_days)
-            earlier = pl.read_parquet(file, glob=False).filter(is_kept, pl.col("run_id") != results["run_id"][0])
+            earlier = pl.read_parquet(str(file), glob=False).filter(is_kept, pl.col("run_id") != results["run_id"][0])
             rows.append(earlier.with_columns(sample=pl.lit(None, pl.String), message=pl.lit(None, pl.String)))
         self.folder.mkdir(parents=True, exist_ok=True)
         aside = file.with_name(f".{file.name}.writing")
-        pl.concat(rows).write_parquet(aside)
+        pl.concat(rows).write_parquet(str(aside))
         aside.replace(file)
 
     def results(self, tables: Iterable[Table]) -> pl.DataFrame:
@@ -56,7 +56,7 @@ class CheckLog:
     def _rows(self) -> pl.DataFrame:
         """Everything; of each table the last run comes first."""
         files = sorted(self.folder.glob("*.parquet"))
-        return pl.concat([CHECK_RESULTS.empty(), *(pl.read_parquet(file, glob=False) for file in files)])
+        return pl.concat([CHECK_RESULTS.empty(), *(pl.read_parquet(str(file), glob=False) for file in files)])
 
-    def _file(self, table: Table) -> Path:
+    def _file(self, table: Table) -> Folder:
         return self.folder / f"{table.full_name}.parquet"

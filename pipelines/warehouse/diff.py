@@ -43,13 +43,13 @@ class Difference:
     verdicts: pl.DataFrame
 
 
-def difference(old: Path, new: Path, contracts: Iterable[Table]) -> Difference:
-    """What the file `new` holds that `old` does not, and the other way round.
+def difference(old: duck.Source, new: duck.Source, contracts: Iterable[Table]) -> Difference:
+    """What the release `new` holds that `old` does not, and the other way round.
 
     contracts: the tables that this program knows, with their keys. Raises `DiffError` and `WarehouseError`.
     """
-    if old.samefile(new):
-        raise DiffError(f"{old}: that is one file; name two releases.")
+    if old == new or (isinstance(old, Path) and isinstance(new, Path) and old.samefile(new)):
+        raise DiffError(f"{old}: that is one release; name two.")
     with duck.side_by_side(old, new) as connection:
         try:
             (before,), (after,) = (

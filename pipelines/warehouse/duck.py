@@ -16,11 +16,17 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.table import ContractError, Table, sql_literal
 from pipelines.errors import UserError
+from pipelines.object_store import Folder, ObjectPath
+from pipelines.warehouse import extensions, lake
 from pipelines.warehouse.store import Store
 
 SCHEMAS = ("reference", "staging", "marts", "quality")
 # Read by DuckDB 1.4 and later, also when a newer DuckDB writes the file.
 STORAGE_VERSION = "v1.4.0"
+
+
+# What has been published: a file, or a release of a lake.
+Source = Path | lake.Release
 
 
 @contextmanager
@@ -35,16 +41,52 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
         connection.close()
 
 
+@contextmanager
+def _beside(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
+    """`memory`, able to read the files of a store."""
+    with memory() as connection:
+        if isinstance(store.folder, ObjectPath):
+            extensions.let_into_store(connection)
+        yield connection
+
+
 class WarehouseError(UserError):
     """The published file cannot be opened; one sentence says what to do."""
 
 
 @contextmanager
-def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A published file, opened so that it can neither be written nor used to reach other files.
+def read_only(source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What has been published, opened so that it can neither be written nor used to reach other files.
 
     Raises `WarehouseError`.
     """
+    with _file(source) if isinstance(source, Path) else _release(source) as connection:
+        # Files in the folder for temporary files could be read and written; names could mean Python's variables.
+        connection.execute("SET temp_directory = ''")
+        connection.execute("SET python_enable_replacements = false")
+        _shut(connection)
+        yield connection
+
+
+def _shut(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+@contextmanager
+def _release(release: lake.Release) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        with lake.opened(release.lake) as connection:
+            lake.attach_release(connection, release, lake.NAME)
+            connection.execute(f"USE {lake.NAME}")
+            connection.execute(lake.allowed_folders(release.lake))
+            yield connection
+    except lake.LakeError as error:
+        raise WarehouseError(str(error)) from error
+
+
+@contextmanager
+def _file(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(str(file), read_only=True)
     except duckdb.Error as error:
@@ -52,28 +94,28 @@ def read_only(file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise WarehouseError(f"{file.name} cannot be opened ({reason}); publish it again: plimsoll nightly") from error
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        # Files in the folder for temporary files could be read and written; names could mean Python's variables.
-        connection.execute("SET temp_directory = ''")
-        connection.execute("SET python_enable_replacements = false")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
         yield connection
     finally:
         connection.close()
 
 
 @contextmanager
-def side_by_side(old: Path, new: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Two published files as the databases `old` and `new`, opened as `read_only` does. Raises `WarehouseError`."""
-    with memory() as connection:
-        for name, file in (("old", old), ("new", new)):
-            path = str(file).replace("'", "''")
+def side_by_side(old: Source, new: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Two releases as the databases `old` and `new`, opened as `read_only` does. Raises `WarehouseError`."""
+    lakes = [source.lake for source in (old, new) if not isinstance(source, Path)]
+    with lake.opened(lakes[0]) if lakes else memory() as connection:
+        for name, source in (("old", old), ("new", new)):
             try:
-                connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
-            except duckdb.Error as error:
-                raise WarehouseError(f"{file} cannot be opened ({str(error).splitlines()[0]}).") from error
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+                if isinstance(source, Path):
+                    path = str(source).replace("'", "''")
+                    connection.execute(f"ATTACH '{path}' AS {name} (READ_ONLY)")
+                else:
+                    lake.attach_release(connection, source, name)
+            except (duckdb.Error, lake.LakeError) as error:
+                raise WarehouseError(f"{source} cannot be opened ({str(error).splitlines()[0]}).") from error
+        if lakes:
+            connection.execute(lake.allowed_folders(*lakes))
+        _shut(connection)
         yield connection
 
 
@@ -88,18 +130,18 @@ def query_with(connection: duckdb.DuckDBPyConnection, sql: str, parameters: list
 
 
 def published(
-    file: Path, table: Table, files: Sequence[str] | None = None, months: Collection[str] | None = None
+    source: Source, table: Table, files: Sequence[str] | None = None, months: Collection[str] | None = None
 ) -> pl.DataFrame | None:
-    """A table of a published file, whole or only the rows of these input files, or of cargoes of these months.
+    """A table of a release, whole or only the rows of these input files, or of cargoes of these months.
 
-    None where the file cannot be opened, or was published before the table had this shape.
+    None where it cannot be opened, or was published before the table had this shape.
     """
-    if not file.exists():
+    if not source.exists():
         return None
     columns = ", ".join(f'"{column.name}"' for column in table.columns)
     sql = f'SELECT {columns} FROM "{table.schema}"."{table.name}"'
     try:
-        with read_only(file) as connection:
+        with read_only(source) as connection:
             if files is not None:
                 return table.conform(query_with(connection, f"{sql} WHERE file IN (SELECT unnest(?))", [list(files)]))
             if months is not None:
@@ -120,7 +162,7 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
     A query may also read the tables of those before it.
     """
     results = {}
-    with memory() as connection:
+    with _beside(store) as connection:
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
@@ -136,7 +178,7 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
     return results
 
 
-def _parquet_name(path: Path) -> str:
+def _parquet_name(path: Folder) -> str:
     # DuckDB takes a name for a pattern; a bracket stands for itself inside brackets.
     return re.sub(r"([\[*?])", r"[\1]", str(path))
 
@@ -157,7 +199,7 @@ def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Sto
 
     Raises `duckdb.Error` if a row breaks a constraint, and `RuntimeError` if a table does not hold what was stored.
     """
-    with memory() as connection:
+    with _beside(store) as connection:
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
         connection.execute("USE warehouse")
@@ -180,7 +222,7 @@ def renew(file: Path, changes: Mapping[Table, Collection[str] | None], tables: I
     changes: the tables that differ, with the months that do; None for a table that is not kept by month.
     Raises as `build` does.
     """
-    with memory() as connection:
+    with _beside(store) as connection:
         path = str(file).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS warehouse")
         # Verdicts have no month of their own: theirs are those of the cargoes, as the file still has them.

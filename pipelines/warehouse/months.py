@@ -13,12 +13,12 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder
 from pipelines.settings import REPOSITORY
 from pipelines.transforms.touching import by_month, month_of
 from pipelines.warehouse.store import Store, content_identity, identity_of
@@ -83,7 +83,7 @@ class Remade:
 def remake(monthly: Monthly, store: Store, afresh: bool = False, only: Collection[str] | None = None) -> Remade:
     """Brings every month of a table up to what it should be made from now.
 
-    afresh: whatever was kept is made again. only: look at these months alone, and make them again.
+    afresh: whatever was kept is made again. only: look at these months alone.
     """
     table = monthly.table
     marker = store.folder / table.schema / table.name / "inputs.json"
@@ -96,7 +96,7 @@ def remake(monthly: Monthly, store: Store, afresh: bool = False, only: Collectio
     wanted = monthly.recipes()
     if only is not None:
         wanted = {month: recipe for month, recipe in wanted.items() if month in only}
-    kept = {} if afresh or only is not None else {month: _recipe(store, table, month) for month in store.months(table)}
+    kept = {} if afresh else {month: _recipe(store, table, month) for month in store.months(table)}
     stale = {month: _stale(recipe, kept.get(month)) for month, recipe in wanted.items()}
     stale = {month: parts for month, parts in stale.items() if parts}
     for months, parts in _batches(stale, wanted, monthly.weights):
@@ -109,10 +109,10 @@ def remake(monthly: Monthly, store: Store, afresh: bool = False, only: Collectio
         aside = marker.with_name(".inputs.json.writing")
         aside.write_text(json.dumps({"inputs": inputs, "months": sorted(wanted)}), encoding="utf-8")
         aside.replace(marker)
-    return Remade(stale, tuple(gone), tuple(_why(stale, wanted, kept, gone, afresh or only is not None)))
+    return Remade(stale, tuple(gone), tuple(_why(stale, wanted, kept, gone, afresh)))
 
 
-def _said(file: Path) -> object:
+def _said(file: Folder) -> object:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

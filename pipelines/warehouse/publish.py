@@ -9,15 +9,17 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from pipelines.contracts.quality import RELEASES
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder
 from pipelines.settings import Settings
-from pipelines.warehouse import duck, releases
+from pipelines.warehouse import duck, lake, releases
 from pipelines.warehouse.store import Store, identity_of
 
 
@@ -25,16 +27,21 @@ class NightRunning(Exception):
     """Another night is at work on the same warehouse."""
 
 
-# Folders that this process holds: the command takes the lock before the run that it starts asks for it.
-_held: set[Path] = set()
+# Folders and lakes that this process holds: the command takes the lock before the run that it starts asks for it.
+_held: set[Path | lake.Lake] = set()
 
 
 @contextmanager
-def night_lock(settings: Settings) -> Iterator[Path]:
-    """Held by a night from its first to its last write; gives the file of the lock.
+def night_lock(settings: Settings, is_shared: bool = False) -> Iterator[Path | None]:
+    """Held by a night from its first to its last write; gives the file of the lock, if it is one.
 
-    Raises `NightRunning` if another process holds it.
+    is_shared: others may be at work too, each on its own months of a lake. Raises `NightRunning` if another process
+    holds it.
     """
+    if (found := releases.lake_of(settings)) is not None:
+        with _lake_lock(found, is_shared) if found not in _held else nullcontext():
+            yield None
+        return
     file = settings.warehouse_folder / ".night.lock"
     if settings.warehouse_folder in _held:
         yield file
@@ -55,12 +62,26 @@ def night_lock(settings: Settings) -> Iterator[Path]:
             _held.remove(settings.warehouse_folder)
 
 
+@contextmanager
+def _lake_lock(found: lake.Lake, is_shared: bool) -> Iterator[None]:
+    with lake.night_lock(found, is_shared) as is_held:
+        if not is_held:
+            raise NightRunning("Another night is writing to the lake; wait until it has ended.")
+        _held.add(found)
+        try:
+            yield
+        finally:
+            _held.remove(found)
+
+
 def publish(settings: Settings, tables: Sequence[Table], macros: Sequence[str], afresh: bool = False) -> dict[str, Any]:
     """Builds the warehouse from the store and renames it into place; returns what `releases.describe` says of it.
 
     People see the whole old file or the whole new one. What lies beside it follows (`releases.keep`).
     afresh: the file is built from nothing, and not from a copy of the one that is published.
     """
+    if (found := releases.lake_of(settings)) is not None:
+        return _publish_in_lake(settings, found, tables, macros)
     aside = settings.warehouse_folder / f".warehouse-{os.getpid()}.duckdb"
     store, note = Store(settings.store_folder), _note(settings)
     holds = _holding(tables, macros, store)
@@ -107,7 +128,7 @@ def held(settings: Settings) -> dict[str, Any] | None:
         return None
 
 
-def _note(settings: Settings) -> Path:
+def _note(settings: Settings) -> Folder:
     return settings.store_folder / "published.json"
 
 
@@ -145,3 +166,17 @@ def _changed(before: Any, now: Any) -> set[str] | None:
     if not isinstance(now, dict) or not isinstance(before, dict):
         return None
     return {month for month in {*before, *now} if before.get(month) != now.get(month)}
+
+
+def _publish_in_lake(
+    settings: Settings, found: lake.Lake, tables: Sequence[Table], macros: Sequence[str]
+) -> dict[str, Any]:
+    """Months are there already; the small tables follow, and the mark that makes it all a release."""
+    store = Store(settings.store_folder)
+    (release,) = store.scan(RELEASES).collect().to_dicts()
+    by_month = [table for table in tables if table.is_by_month]
+    files = {table: str(store.path(table)) for table in tables if not table.is_by_month}
+    rows = lake.publish(found, files, lake.parts(store, by_month), release)
+    releases.write(_note(settings), _holding(tables, macros, store) | {"release_id": release["release_id"]})
+    lake.keep(found, settings.keep_releases)
+    return release | {"rows": rows}

@@ -17,8 +17,10 @@ import duckdb
 
 from pipelines.contracts.quality import RELEASES
 from pipelines.errors import UserError
+from pipelines.object_store import Folder
 from pipelines.settings import Settings
-from pipelines.warehouse import duck
+from pipelines.warehouse import duck, lake
+from pipelines.warehouse.duck import Source
 
 # The packages that had a part in a release, beside its file.
 BILL = "bill-of-materials.cdx.json"
@@ -30,15 +32,28 @@ class ReleaseError(UserError):
     """No such release; one sentence says which there are."""
 
 
-def describe(file: Path) -> dict[str, Any] | None:
-    """The row of `quality.releases` of a file, and the rows of each of its tables.
+def lake_of(settings: Settings) -> lake.Lake | None:
+    """The lake that is the warehouse, if it is none of files."""
+    if settings.lake is None or settings.lake_data is None:
+        return None
+    return lake.Lake(settings.lake, settings.lake_data)
 
-    None for a file that is not there, cannot be opened, or was not made by this version of the program.
+
+def current(settings: Settings) -> Source:
+    """What is published now: the file, or the last release of the lake."""
+    found = lake_of(settings)
+    return settings.warehouse_file if found is None else lake.Release(found)
+
+
+def describe(source: Source) -> dict[str, Any] | None:
+    """The row of `quality.releases` of a release, and the rows of each of its tables.
+
+    None for one that is not there, cannot be opened, or was not made by this version of the program.
     """
-    if not file.exists():
+    if not source.exists():
         return None
     try:
-        with duck.read_only(file) as connection:
+        with duck.read_only(source) as connection:
             columns = ", ".join(column.name for column in RELEASES.columns)
             (row,) = duck.query(connection, f"SELECT {columns} FROM quality.releases").to_dicts()
             rows = duck.row_counts(connection)
@@ -48,14 +63,20 @@ def describe(file: Path) -> dict[str, Any] | None:
     return row | {"rows": rows} if RELEASE_ID.fullmatch(row["release_id"]) else None
 
 
-def kept(settings: Settings) -> dict[str, Path]:
-    """The files of the releases that are kept, by release id, oldest first."""
+def kept(settings: Settings) -> dict[str, Source]:
+    """The releases that are kept, by release id, oldest first."""
+    if (found_in := lake_of(settings)) is not None:
+        return {said["release_id"]: lake.Release(found_in, said["snapshot"]) for said in lake.releases(found_in)}
+    return dict(_files(settings))
+
+
+def _files(settings: Settings) -> dict[str, Path]:
     found = sorted(path for path in settings.releases_folder.glob("*") if RELEASE_ID.fullmatch(path.name))
     return {path.name: path / settings.warehouse_file.name for path in found}
 
 
-def pair(settings: Settings, old: str | None, new: str | None) -> tuple[Path, Path]:
-    """The files of two releases, each named by its id, the beginning of its id, or the path of a file.
+def pair(settings: Settings, old: str | None, new: str | None) -> tuple[Source, Source]:
+    """Two releases, each named by its id, the beginning of its id, or the path of a file.
 
     Without a name, the new one is the last that is kept and the old one the last before it. Raises `ReleaseError`.
     """
@@ -70,7 +91,7 @@ def pair(settings: Settings, old: str | None, new: str | None) -> tuple[Path, Pa
     return older, newer
 
 
-def _named(name: str, found: dict[str, Path]) -> Path:
+def _named(name: str, found: dict[str, Source]) -> Source:
     if name.endswith(".duckdb"):
         if not Path(name).is_file():
             raise ReleaseError(f"{name}: no such file.")
@@ -114,7 +135,7 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
         flush(settings.releases_folder)
     if (bill := folder / BILL).exists():  # releases of earlier versions have none
         _write_text(settings.warehouse_folder / BILL, bill.read_text(encoding="utf-8"))
-    others = [file.parent for release_id, file in kept(settings).items() if release_id != release["release_id"]]
+    others = [file.parent for release_id, file in _files(settings).items() if release_id != release["release_id"]]
     for old in others[: max(len(others) - (settings.keep_releases - 1), 0)]:
         # Out of sight first: a folder is never half a release.
         shutil.rmtree(old.rename(_hidden(old)))
@@ -122,6 +143,8 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
 
 def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
+    if lake_of(settings) is not None:
+        return  # a transaction that was cut off leaves nothing, and other workers may be writing beside this one
     half_written = (
         *settings.warehouse_folder.glob(".warehouse-*"),
         *settings.store_folder.rglob(".*.writing"),
@@ -160,12 +183,12 @@ def _hidden(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}")
 
 
-def write(file: Path, said: dict[str, Any]) -> None:
+def write(file: Folder, said: dict[str, Any]) -> None:
     """Writes a small file whole or not at all."""
     _write_text(file, json.dumps(said, indent=2, default=str) + "\n")
 
 
-def _write_text(file: Path, text: str) -> None:
+def _write_text(file: Folder, text: str) -> None:
     aside = file.with_name(f".{file.name}")
     aside.write_text(text, encoding="utf-8")
     aside.replace(file)

@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 from contextlib import redirect_stdout, suppress
-from pathlib import Path
 
 import duckdb
 
@@ -31,13 +30,13 @@ class SqlError(Exception):
     """A query failed; the message is DuckDB's, without a traceback."""
 
 
-def run_one(warehouse: Path, query: str) -> None:
+def run_one(warehouse: duck.Source, query: str) -> None:
     """Prints the result of one query as a table. Raises `SqlError`."""
     with duck.read_only(warehouse) as connection:
         _show(connection, query)
 
 
-def interactive(warehouse: Path) -> None:
+def interactive(warehouse: duck.Source) -> None:
     """Reads statements that end in a semicolon, or with the input, until end of input or `.quit`."""
     with suppress(ImportError):  # line editing, where the platform has it
         import readline  # noqa: F401

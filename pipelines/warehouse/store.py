@@ -10,12 +10,12 @@ import io
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipelines.contracts.table import Table
+from pipelines.object_store import Folder, ObjectPath
 
 Note = Mapping[str, Any]
 _NOTE = "plimsoll"  # of the metadata in the foot of a file
@@ -25,25 +25,25 @@ _NOTE = "plimsoll"  # of the metadata in the foot of a file
 class Store:
     """A folder of `<schema>/<name>.parquet`, or `<schema>/<name>/<YYYY-MM>.parquet` for tables kept by month.
 
-    No locks: a file is written aside and renamed into place. What it was made from stands in the file itself, so that
-    no crash can part the two. months: of tables kept by month, only these are seen; None: all.
+    No locks: a file is written aside and renamed into place, an object put at once. What it was made from stands in
+    the file itself, so that no crash can part the two. months: of tables kept by month, only these are seen; None: all.
     """
 
-    folder: Path
+    folder: Folder
     only: frozenset[str] | None = None
 
     def narrowed(self, months: Collection[str]) -> "Store":
         """The same store, of whose tables by month only these months are seen."""
         return replace(self, only=frozenset(months) if self.only is None else self.only & frozenset(months))
 
-    def path(self, table: Table, month: str | None = None) -> Path:
+    def path(self, table: Table, month: str | None = None) -> Folder:
         """The file of a table, or of a month of it."""
         if table.is_by_month != (month is not None):
             raise ValueError(f"{table.full_name} is {'kept' if table.is_by_month else 'not kept'} by month.")
         place = self.folder / table.schema / table.name
         return place / f"{month}.parquet" if month is not None else place.with_name(f"{table.name}.parquet")
 
-    def path_of_whole(self, table: Table) -> Path:
+    def path_of_whole(self, table: Table) -> Folder:
         """Where an earlier version of the program kept a table that is kept by month now."""
         return self.folder / table.schema / f"{table.name}.parquet"
 
@@ -52,7 +52,7 @@ class Store:
         found = (path.stem for path in (self.folder / table.schema / table.name).glob("[!.]*.parquet"))
         return sorted(month for month in found if self.only is None or month in self.only)
 
-    def paths(self, table: Table) -> list[Path]:
+    def paths(self, table: Table) -> list[Folder]:
         """The files that make up a table; none for one by month without cargoes."""
         if not table.is_by_month:
             return [self.path(table)]
@@ -61,19 +61,25 @@ class Store:
     def write(self, table: Table, frame: pl.DataFrame, month: str | None = None, note: Note | None = None) -> None:
         """Replaces the table, or a month of it; `frame` has the columns of the table, in any order."""
         path = self.path(table, month)
+        metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
+        if isinstance(path, ObjectPath):
+            _notes.pop(path, None)
+            table.conform(frame).write_parquet(str(path), metadata=metadata)
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_name(f".{path.name}.writing")
-        metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
         table.conform(frame).write_parquet(aside, metadata=metadata)
         aside.replace(path)
 
     def drop(self, table: Table, month: str) -> None:
         """Lets go of a month."""
-        self.path(table, month).unlink(missing_ok=True)
+        path = self.path(table, month)
+        _notes.pop(path, None)
+        path.unlink(missing_ok=True)
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table, lazily."""
-        paths = self.paths(table)
+        paths = [str(path) for path in self.paths(table)]
         return pl.scan_parquet(paths, glob=False) if paths else table.empty().lazy()
 
     def rows(self, table: Table) -> int:
@@ -82,11 +88,17 @@ class Store:
 
     def note(self, table: Table, month: str | None = None) -> dict[str, Any] | None:
         """What was noted with a table or a month; None where there is none, or it cannot be read."""
+        path = self.path(table, month)
+        if path in _notes:
+            return _notes[path]
         try:
-            said = pl.read_parquet_metadata(self.path(table, month)).get(_NOTE)
-            return None if said is None else dict(json.loads(said))
+            said = pl.read_parquet_metadata(str(path)).get(_NOTE)
+            note = None if said is None else dict(json.loads(said))
         except (OSError, ValueError, pl.exceptions.PolarsError):
             return None
+        if isinstance(path, ObjectPath):
+            _notes[path] = note
+        return note
 
     def identity(self, table: Table) -> str:
         """The same for the same content: of the bytes of a table, or of the notes of all its months."""
@@ -100,6 +112,10 @@ class Store:
         if note is not None:
             return identity_of(note)
         return hashlib.sha256(self.path(table, month).read_bytes()).hexdigest()
+
+
+# Notes in a store of objects, where each look is a request. No run reads a month that another one writes meanwhile.
+_notes: dict[Folder, dict[str, Any] | None] = {}
 
 
 def identity_of(said: object) -> str:

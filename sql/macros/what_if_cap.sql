@@ -1,5 +1,5 @@
 -- How much oil, and how much money, would have been above another cap?
-CREATE MACRO what_if_cap(usd_per_bbl, regime := NULL) AS TABLE
+CREATE MACRO what_if_cap(usd_per_bbl, regime := NULL::VARCHAR) AS TABLE
 SELECT
     compared.evidence_kind,
     compared.product_class,

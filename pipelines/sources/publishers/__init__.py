@@ -7,12 +7,12 @@ Keep out: what all sources do alike (`pipelines.sources.upstream`).
 
 import datetime as dt
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 
 from pipelines.contracts.fetching import versioned
 from pipelines.contracts.table import ContractError, Table
+from pipelines.object_store import Folder
 from pipelines.sources.publishers import (
     comtrade,
     consultant,
@@ -65,7 +65,7 @@ class _ReadOnDemand(dict[str, pl.DataFrame]):
         return self[name]
 
 
-def in_force(store_folder: Path, day: dt.date | None) -> dict[str, pl.DataFrame]:
+def in_force(store_folder: Folder, day: dt.date | None) -> dict[str, pl.DataFrame]:
     """The rows in force on a day of a fetched table, by its name, as the last night stored them; none where it
     stored none. A table is there once it was asked for.
     """
@@ -73,7 +73,7 @@ def in_force(store_folder: Path, day: dt.date | None) -> dict[str, pl.DataFrame]
     def read(name: str) -> pl.DataFrame:
         table = STAGED[name]
         try:
-            stored = table.conform(pl.read_parquet(store_folder / table.schema / f"{name}.parquet", glob=False))
+            stored = table.conform(pl.read_parquet(str(store_folder / table.schema / f"{name}.parquet"), glob=False))
         except (FileNotFoundError, ContractError):  # never stored, or by another version of the program
             stored = table.empty()
         return latest(as_known(stored, _PLAIN[name], day))

@@ -1,0 +1,2 @@
+-- The catalog of the lake, beside Dagster's own database.
+CREATE DATABASE lake;

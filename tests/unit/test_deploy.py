@@ -1,0 +1,99 @@
+"""The deployment files: as far as they can be looked at without a container engine or a cluster.
+
+Here: that they parse, name what there is, hold no secret, and open nothing beyond the machine.
+Add here: another file of `deploy`.
+Keep out: starting what they describe; the settings of Dagster are used for real in tests/cluster/test_nights.py.
+"""
+
+import re
+from importlib.metadata import distribution, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dagster._core.instance.config import dagster_instance_config
+
+from pipelines.settings import REPOSITORY, Settings
+
+DEPLOY = REPOSITORY / "deploy"
+SETTINGS = (REPOSITORY / "pipelines" / "settings.py").read_text(encoding="utf-8")
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+def test_dagster_takes_its_settings(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_bytes((DEPLOY / "dagster.yaml").read_bytes())
+    settings, _ = dagster_instance_config(str(tmp_path))
+    assert settings["storage"]["postgres"]["postgres_db"]["password"] == {"env": "PGPASSWORD"}
+    assert settings["run_retries"]["enabled"] is True
+    assert settings["telemetry"]["enabled"] is False
+
+
+def test_compose_opens_nothing_beyond_the_machine_and_knows_its_own_names() -> None:
+    compose = read("compose.yaml")
+    services = compose["services"]
+    assert {"postgres", "store", "code", "daemon", "webserver"} <= services.keys()
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:3000:3000"]
+    scripts = {
+        entry.name for package in ("dagster", "dagster-webserver") for entry in distribution(package).entry_points
+    }
+    for name in ("code", "daemon", "webserver"):
+        service = services[name]
+        command = service.get("command", ["dagster"])
+        assert command[0] in scripts
+        assert {volume.split(":")[0] for volume in service["volumes"]} <= compose["volumes"].keys()
+        assert service["depends_on"].keys() <= services.keys()
+        assert all(variable in SETTINGS for variable in service["environment"] if variable.startswith("PLIMSOLL_"))
+    Settings.from_environment(
+        {
+            k: v
+            for k, v in services["code"]["environment"].items()
+            if k in ("PLIMSOLL_WAREHOUSE", "PLIMSOLL_WAREHOUSE_DATA", "PLIMSOLL_STORE")
+        }
+    )
+    (code,) = read("workspace.yaml")["load_from"]
+    assert code["grpc_server"]["host"] in services
+
+
+def test_the_image_serves_where_the_others_look() -> None:
+    image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (code,) = read("workspace.yaml")["load_from"]
+    assert f"EXPOSE {code['grpc_server']['port']}" in image
+    assert '"--module-name", "pipelines.definitions"' in image
+    assert re.search(r"^USER (?!root)", image, re.MULTILINE)
+    for copied in re.findall(r"cp (deploy/\S+)", image):
+        assert (REPOSITORY / copied).is_file()
+
+
+def test_the_values_of_the_chart_name_what_there_is() -> None:
+    values = read("helm-values.yaml")
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    assert all(variable in SETTINGS for variable in deployment["env"] if variable.startswith("PLIMSOLL_"))
+    settings = Settings.from_environment(
+        {name: value for name, value in deployment["env"].items() if name.startswith("PLIMSOLL_")}
+    )
+    assert settings.workers > 1
+    assert {mount["name"] for mount in deployment["volumeMounts"]} == {
+        volume["name"] for volume in deployment["volumes"]
+    }
+    assert deployment["volumeMounts"][0]["mountPath"] == deployment["env"]["PLIMSOLL_HOME"]
+    assert values["runLauncher"]["type"] == "K8sRunLauncher"
+    assert values["ingress"]["enabled"] is False
+    # The chart's own images must be of the version that the image of the code holds.
+    assert f"--version {version('dagster')}" in (DEPLOY / "helm-values.yaml").read_text(encoding="utf-8")
+    # The queue is the same on one machine and on many.
+    queue = values["dagsterDaemon"]["runCoordinator"]["config"]["queuedRunCoordinator"]
+    here = read("dagster.yaml")["concurrency"]["runs"]
+    assert queue["maxConcurrentRuns"] == here["max_concurrent_runs"]
+    assert queue["tagConcurrencyLimits"] == here["tag_concurrency_limits"]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DEPLOY.iterdir() if path.name != ".env"))
+def test_no_secret_stands_in_a_file(name: str) -> None:
+    text = (DEPLOY / name).read_text(encoding="utf-8")
+    for variable, said in re.findall(r"(\w*(?:PASSWORD|SECRET|KEY)\w*)[:=][ \t]*(\S*)", text):
+        assert said.startswith(("${", "...", "?write")) or not said, f"{name}: {variable}"
