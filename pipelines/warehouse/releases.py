@@ -145,12 +145,14 @@ def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
     if lake_of(settings) is not None:
         return  # a transaction that was cut off leaves nothing, and other workers may be writing beside this one
-    half_written = (
+    # An object store takes a file whole or not at all.
+    local = [folder for folder in (settings.store_folder, settings.kept_folder) if isinstance(folder, Path)]
+    half_written = {
         *settings.warehouse_folder.glob(".warehouse-*"),
-        *settings.store_folder.rglob(".*.writing"),
+        *(file for folder in local for file in folder.rglob(".*.writing")),
         *settings.report_folder.glob(".*"),
         *settings.publishers_folder.glob("content/*/.*"),
-    )
+    }
     for leftover in half_written:
         leftover.unlink()
     for leftover in settings.releases_folder.glob(".*"):
