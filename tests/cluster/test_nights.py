@@ -201,7 +201,6 @@ def test_the_lake_holds_what_a_single_file_holds(
             )
             compared += 1
         for sql in (
-            "FROM what_if_cap(50)",
             "FROM cap_on('EU', 'crude', DATE '2024-03-05')",
             "SELECT bbl(1, 't', 'Urals')",
         ):
