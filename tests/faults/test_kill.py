@@ -161,9 +161,7 @@ def digest(file: Path) -> str:
         return hashlib.file_digest(bytes_of_file, "sha256").hexdigest()
 
 
-@pytest.mark.parametrize(
-    "row", [pytest.param(row, marks=pytest.mark.xdist_group(f"kill {row}")) for row in range(ROWS)]
-)
+@pytest.mark.parametrize("row", range(ROWS))
 def test_a_killed_night_leaves_the_whole_old_or_the_whole_new_release(
     row: int, undisturbed: Undisturbed, launcher: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -207,7 +205,6 @@ def test_a_killed_night_leaves_the_whole_old_or_the_whole_new_release(
     assert list((home / "tmp").iterdir()) == []
 
 
-@pytest.mark.xdist_group("kill 0")
 def test_a_night_that_is_killed_before_anything_was_published_leaves_nothing(
     undisturbed: Undisturbed, launcher: subprocess.Popen[str], tmp_path: Path
 ) -> None:

@@ -19,7 +19,6 @@ from tests.integration.conftest import REPOSITORY, environment
 
 MEGABYTE = 1024 * 1024
 
-pytestmark = pytest.mark.xdist_group("machine")
 
 
 @pytest.fixture(scope="module")

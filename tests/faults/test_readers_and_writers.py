@@ -36,7 +36,6 @@ print(reads, *sorted(seen))
 """
 
 
-@pytest.mark.xdist_group("readers")
 def test_readers_never_see_an_error_or_a_mixed_release(home: Path, tmp_path: Path) -> None:
     runs = {release(home)}
     stop = tmp_path / "stop"
@@ -70,7 +69,6 @@ def test_readers_never_see_an_error_or_a_mixed_release(home: Path, tmp_path: Pat
     assert len({run for out, _ in said for run in out.split()[1:]}) > 1
 
 
-@pytest.mark.xdist_group("two nights")
 def test_two_nights_at_once_one_runs_and_the_other_says_so(home: Path) -> None:
     before = content(home)
     first = start(home)
@@ -87,7 +85,6 @@ def test_two_nights_at_once_one_runs_and_the_other_says_so(home: Path) -> None:
     assert content(home) == before
 
 
-@pytest.mark.xdist_group("two nights")
 def test_two_nights_in_the_same_moment(tmp_path: Path) -> None:
     home = with_cargoes(tmp_path / "home")
     nights = [

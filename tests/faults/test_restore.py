@@ -12,7 +12,6 @@ import pytest
 
 from tests.faults.nights import content, finish, leftovers, release
 
-pytestmark = pytest.mark.xdist_group("restore")
 
 
 @pytest.mark.parametrize("lost", ["warehouse/warehouse.duckdb", "dagster_home"])
