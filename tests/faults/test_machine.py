@@ -20,7 +20,6 @@ from tests.integration.conftest import REPOSITORY, environment
 MEGABYTE = 1024 * 1024
 
 
-
 @pytest.fixture(scope="module")
 def hurt(good_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home that is hurt by one test after the other, and never mended by hand."""

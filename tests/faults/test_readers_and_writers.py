@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.faults.nights import NIGHT, content, finish, release, start, with_cargoes
 from tests.integration.conftest import REPOSITORY, environment
 

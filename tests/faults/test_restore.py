@@ -13,7 +13,6 @@ import pytest
 from tests.faults.nights import content, finish, leftovers, release
 
 
-
 @pytest.mark.parametrize("lost", ["warehouse/warehouse.duckdb", "dagster_home"])
 def test_what_a_night_makes_is_made_again_by_the_next(lost: str, home: Path, good_night: Path) -> None:
     path = home / lost
