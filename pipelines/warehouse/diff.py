@@ -49,7 +49,7 @@ def difference(old: duck.Source, new: duck.Source, contracts: Iterable[Table]) -
     contracts: the tables that this program knows, with their keys. Raises `DiffError` and `WarehouseError`.
     """
     if old == new or (isinstance(old, Path) and isinstance(new, Path) and old.samefile(new)):
-        raise DiffError(f"{old}: that is one release; name two.")
+        raise DiffError(f"{old}: that is one and the same; name two releases.")
     with duck.side_by_side(old, new) as connection:
         try:
             (before,), (after,) = (

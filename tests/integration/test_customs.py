@@ -135,6 +135,7 @@ def test_known_traps_are_named_checks(night: Finished, home: Path) -> None:
         "flows_not_by_sea_are_out_of_scope": 0,
         "customs_value_is_no_finding": 0,
         "every_cargo_judged": 0,
+        "in_one_month": 0,
         "agrees_with_rederivation": 0,
     }
 

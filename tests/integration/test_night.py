@@ -320,7 +320,7 @@ def published(night: Night, tmp_path: Path) -> Iterator[Settings]:
     yield Settings(home=tmp_path, offline=True)
     assert {name: (folder / name).read_bytes() for name in before} == before
     left = {path.name for path in folder.iterdir() if path.is_file()}
-    assert left == {*before, ".night.lock"}
+    assert left == {*before, ".night.lock", "bill-of-materials.cdx.json"}
 
 
 def test_a_blocking_check_that_fails_leaves_the_old_file(

@@ -194,10 +194,18 @@ def test_everything_afresh(world: World) -> None:
 
 def test_months_that_are_asked_for_are_made_again_and_no_others(world: World) -> None:
     world.levels["US"] = {"2026-01": 55}
-    remade = world.night(only={"2026-07", "2027-01"})
+    remade = world.night(afresh=True, only={"2026-07", "2027-01"})
     assert world.made == [(("2026-07",), None)]
     assert remade.why == ("2026-07: asked for",)
     # The night makes up for the others.
+    world.night()
+    assert world.rows() == world.expected()
+
+
+def test_a_night_of_some_months_makes_only_what_is_touched_in_them(world: World) -> None:
+    world.levels["US"] = {"2026-01": 55}
+    world.night(only={"2026-07", "2027-01"})
+    assert world.made == [(("2026-07",), ("US",))]
     world.night()
     assert world.rows() == world.expected()
 
