@@ -18,7 +18,7 @@ NAMES = {
     "judge_cargoes": "Plimsoll: priced cargoes to verdicts, all columns",
     "floor_cargoes": "floor: the same bytes read and written, no logic",
     "judge_shipments": "Plimsoll: shipments to verdicts, all columns",
-    "floor_shipments": "floor: the same bytes read and written, no logic (shipments)",
+    "floor_shipments": "floor: the same bytes, no logic (shipments)",
     "judge_as_peers": "Plimsoll: shipments to verdicts, columns of the peers",
     "duckdb_sql": "DuckDB, hand-written SQL",
     "dbt_duckdb": "dbt on DuckDB, tables built, tests run",
@@ -165,4 +165,8 @@ def chart(outcome: Outcome) -> str:
     numbers = base.mark_text(align="left", dx=3, fontSize=9).encode(
         x="seconds:Q", y=alt.Y("tool:N", sort=order), yOffset=alt.YOffset("millions:O"), text="seconds:Q"
     )
-    return str(vl_convert.vegalite_to_svg((bars + numbers).properties(width=520).to_dict()))
+    return str(
+        vl_convert.vegalite_to_svg(
+            (bars + numbers).properties(width=520, padding={"left": 40, "right": 40, "top": 5, "bottom": 5}).to_dict()
+        )
+    )
