@@ -179,7 +179,7 @@ def night(shipments: Path, folder: Path) -> Work:
     return work
 
 
-# --- the floor: the same bytes, no logic -------------------------------------------------------------------
+# --- the floor: as much in and out, no logic -------------------------------------------------------------------
 
 
 def floor_cargoes(shipments: Path, folder: Path) -> Work:

@@ -16,9 +16,9 @@ Outcome = dict[str, Any]
 
 NAMES = {
     "judge_cargoes": "Plimsoll: priced cargoes to verdicts, all columns",
-    "floor_cargoes": "floor: the same bytes read and written, no logic",
+    "floor_cargoes": "floor: as much read and written, no logic",
     "judge_shipments": "Plimsoll: shipments to verdicts, all columns",
-    "floor_shipments": "floor: the same bytes, no logic (shipments)",
+    "floor_shipments": "floor: as much read and written (shipments)",
     "judge_as_peers": "Plimsoll: shipments to verdicts, columns of the peers",
     "duckdb_sql": "DuckDB, hand-written SQL",
     "dbt_duckdb": "dbt on DuckDB, tables built, tests run",
@@ -84,6 +84,7 @@ def write(outcome: Outcome, docs: Path) -> None:
     """Writes the page and its chart."""
     (docs / "images" / IMAGE).write_text(chart(outcome), encoding="utf-8")
     machine = outcome["machine"]
+    runs = sorted({row["runs"] for row in outcome["results"]})
     lines = [
         "# Benchmarks",
         "",
@@ -106,7 +107,8 @@ def write(outcome: Outcome, docs: Path) -> None:
         "",
         "## Measurements",
         "",
-        "Medians, each run in a process of its own; in brackets the most memory that it held.",
+        f"Runs of each measurement: {' or '.join(map(str, runs))}, in processes of their own; medians, in brackets the "
+        "most memory.",
         "",
         table(outcome),
         "",

@@ -137,14 +137,6 @@ class TestVanished:
         new = release([cargo(1)], [verdict(1, "exempt")] * 50)
         assert jumps.vanished(jumps.totals(new, before(old))).is_empty()
 
-    def test_what_is_known_to_be_the_same_counts_on_both_sides(self) -> None:
-        same = release([cargo(1, 100.0), cargo(2, 50.0, "declared_shipment")], [])
-        new = release([cargo(3, 7.0)], [])
-        assert jumps.barrels(new[CARGOES], before(release([cargo(3, 9.0)], [])), same[CARGOES]).rows() == [
-            ("customs_flow", 109, 107),
-            ("declared_shipment", 50, 50),
-        ]
-
     def test_the_first_release_has_nothing_to_compare_with(self) -> None:
         assert jumps.vanished(jumps.totals(release([cargo(1)], []), NOTHING)).is_empty()
 
