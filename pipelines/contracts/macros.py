@@ -17,7 +17,7 @@ from pipelines.contracts.table import Column, sql_literal
 
 @dataclass(frozen=True)
 class Macro:
-    """A macro: `parameters` in order, those of `optional` null if left out; `result` of a scalar has one column.
+    """A macro: `parameters` in order, those of `optional` empty text if left out; `result` of a scalar has one column.
 
     limits: what it cannot know or do, in whole sentences.
     """
@@ -34,7 +34,7 @@ class Macro:
     @property
     def signature(self) -> str:
         """As people write the call."""
-        names = (f"{p.name} := NULL" if p.name in self.optional else p.name for p in self.parameters)
+        names = (f"{p.name} := ''" if p.name in self.optional else p.name for p in self.parameters)
         return f"{self.name}({', '.join(names)})"
 
     def duckdb_comment(self) -> str:
@@ -113,7 +113,7 @@ WHAT_IF_CAP = Macro(
     ),
     parameters=(
         Column("usd_per_bbl", pl.Float64(), "the other cap", unit="USD/bbl"),
-        replace(_REGIME, meaning="regime code; left out: each cargo once, whichever regimes reach it"),
+        replace(_REGIME, meaning="regime code; left out or empty: each cargo once, whichever regimes reach it"),
     ),
     optional=("regime",),
     result=(

@@ -172,8 +172,8 @@ def prepare(lake: Lake, tables: Iterable[Table], macros: Iterable[str]) -> None:
             if table.full_name in have and table.is_by_month:
                 connection.execute(f"DELETE FROM {MONTHS.full_name} WHERE table_name = ?", [table.full_name])
         for macro in macros:
-            # DuckLake has no comments on macros, and loses a default of NULL: the macro would answer wrongly.
-            if not macro.startswith("COMMENT") and ":= NULL" not in macro:
+            # DuckLake has no comments on macros.
+            if not macro.startswith("COMMENT"):
                 connection.execute(macro.replace("CREATE MACRO", "CREATE OR REPLACE MACRO", 1))
 
     with writing(lake) as connection:

@@ -176,7 +176,9 @@ def _publish_in_lake(
     (release,) = store.scan(RELEASES).collect().to_dicts()
     by_month = [table for table in tables if table.is_by_month]
     files = {table: str(store.path(table)) for table in tables if not table.is_by_month}
-    rows = lake.publish(found, files, lake.parts(store, by_month), release)
+    releases.stage_beside(settings, release)
+    release |= {"rows": lake.publish(found, files, lake.parts(store, by_month), release)}
     releases.write(_note(settings), _holding(tables, macros, store) | {"release_id": release["release_id"]})
     lake.keep(found, settings.keep_releases)
-    return release | {"rows": rows}
+    releases.keep_beside(settings, found, release)
+    return release

@@ -72,7 +72,8 @@ def kept(settings: Settings) -> dict[str, Source]:
 
 def _files(settings: Settings) -> dict[str, Path]:
     found = sorted(path for path in settings.releases_folder.glob("*") if RELEASE_ID.fullmatch(path.name))
-    return {path.name: path / settings.warehouse_file.name for path in found}
+    files = {path.name: path / settings.warehouse_file.name for path in found}
+    return {release_id: file for release_id, file in files.items() if file.exists()}  # one of a lake has no file
 
 
 def pair(settings: Settings, old: str | None, new: str | None) -> tuple[Source, Source]:
@@ -108,16 +109,22 @@ def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
 
     Beside it go what `release.json` says and its bill of materials.
     """
+    aside = stage_beside(settings, release)
+    digest = copy(file, aside / settings.warehouse_file.name)
+    flush(aside / settings.warehouse_file.name)
+    return digest
+
+
+def stage_beside(settings: Settings, release: dict[str, Any]) -> Path:
+    """Lays ready what stands beside a release that is about to be published; returns the folder."""
     from pipelines.warehouse.bill_of_materials import bill_of_materials
 
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    digest = copy(file, aside / settings.warehouse_file.name)
-    flush(aside / settings.warehouse_file.name)
     _write_text(aside / BILL, bill_of_materials())
     write(aside / "release.json", release)
-    return digest
+    return aside
 
 
 def keep(settings: Settings, release: dict[str, Any]) -> None:
@@ -139,6 +146,28 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
     for old in others[: max(len(others) - (settings.keep_releases - 1), 0)]:
         # Out of sight first: a folder is never half a release.
         shutil.rmtree(old.rename(_hidden(old)))
+
+
+def keep_beside(settings: Settings, found: lake.Lake, release: dict[str, Any]) -> None:
+    """The same for a release of a lake, which keeps its tables itself: `release.json` and bills of materials.
+
+    What a night laid ready that was cut off after its release is put in place by the next one.
+    """
+    write(settings.warehouse_folder / "release.json", release)
+    ids = {said["release_id"] for said in lake.releases(found)}
+    for folder in sorted(settings.releases_folder.glob("*")):
+        release_id = folder.name.removeprefix(".")
+        # Releases from before there was a lake have files, and stay.
+        if not RELEASE_ID.fullmatch(release_id) or (folder / settings.warehouse_file.name).exists():
+            continue
+        if release_id not in ids:
+            shutil.rmtree(folder)
+        elif folder.name != release_id:
+            folder.rename(settings.releases_folder / release_id)
+    flush(settings.releases_folder)
+    kept = settings.releases_folder / release["release_id"]
+    write(kept / "release.json", release)
+    _write_text(settings.warehouse_folder / BILL, (kept / BILL).read_text(encoding="utf-8"))
 
 
 def recover(settings: Settings) -> None:

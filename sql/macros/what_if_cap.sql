@@ -1,5 +1,6 @@
 -- How much oil, and how much money, would have been above another cap?
-CREATE MACRO what_if_cap(usd_per_bbl, regime := NULL::VARCHAR) AS TABLE
+-- DuckLake keeps a default of text, and makes the text 'NULL' of one of NULL: an empty regime is one left out.
+CREATE MACRO what_if_cap(usd_per_bbl, regime := '') AS TABLE
 SELECT
     compared.evidence_kind,
     compared.product_class,
@@ -38,7 +39,7 @@ FROM (
             WHEN cargo.price_low_usd_per_bbl - cargo.price_tolerance_usd_per_bbl > asked.cap_usd_per_bbl THEN true
             WHEN cargo.is_price_above_low AND cargo.price_low_usd_per_bbl >= asked.cap_usd_per_bbl THEN true
         END AS is_above
-    FROM (SELECT CAST(usd_per_bbl AS DOUBLE) AS cap_usd_per_bbl, regime AS of_regime) AS asked
+    FROM (SELECT CAST(usd_per_bbl AS DOUBLE) AS cap_usd_per_bbl, nullif(regime, '') AS of_regime) AS asked
     CROSS JOIN LATERAL (
         -- Each cargo once, however many regimes reach it.
         SELECT

@@ -73,6 +73,10 @@ class TestMacros:
         ]
         assert rows(worked, "FROM what_if_cap(50, regime := 'XX')") == []
 
+    def test_no_regime_is_every_regime_however_it_is_said(self, worked: duckdb.DuckDBPyConnection) -> None:
+        said = [rows(worked, f"FROM what_if_cap({given})") for given in ("50", "50, regime := NULL", "50, ''")]
+        assert said[0] == said[1] == said[2] != []
+
     def test_columns_of_the_same_names_can_be_handed_in(self, worked: duckdb.DuckDBPyConnection) -> None:
         """Each cargo of a table is asked for its own regime, class and day, not for any."""
         differing = rows(
