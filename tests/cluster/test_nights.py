@@ -5,6 +5,7 @@ Add here: another way in which a worker may be lost.
 Keep out: the lake by itself (test_lake), and what comes next in a night (tests/unit/test_spreading.py).
 """
 
+import json
 import os
 import re
 import shutil
@@ -21,7 +22,9 @@ import duckdb
 import pytest
 
 from pipelines.assets.night import INPUTS, MONTHS, RELEASE
-from pipelines.contracts.cargoes import CARGOES
+from pipelines.contracts.cargoes import CARGOES, VERDICTS
+from pipelines.contracts.macros import MACROS
+from pipelines.object_store import ObjectPath
 from pipelines.settings import Settings
 from pipelines.spreading import is_over, require_daemon, span_of
 from pipelines.warehouse import duck, lake, releases
@@ -38,6 +41,10 @@ ROWS = [
     for month in range(1, 10)
     for day, discharge in ((5, f"2024-{month + 1:02}-01"), (20, ""))
 ]
+
+
+# Queries whose answers tell of nights and not of cargoes.
+ABOUT_NIGHTS = {"which_release", "failed_checks", "changed_files", "release", "checks"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ def cluster(services: Services, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "DAGSTER_HOME": str(dagster_home),
         "PLIMSOLL_WAREHOUSE": "ducklake:postgres:dbname=lake",
         "PLIMSOLL_WAREHOUSE_DATA": f"s3://{BUCKET}/lake",
+        "PLIMSOLL_STORE": f"s3://{BUCKET}/tables of the night",
         "PLIMSOLL_WORKERS": str(WORKERS),
         "PLIMSOLL_OFFLINE": "1",
         "PLIMSOLL_WATCH_SECONDS": "90000",  # nights are begun by hand here
@@ -126,6 +134,15 @@ def rounded(rows: list[tuple]) -> list[str]:
 
 def steps_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     return len(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS))
+
+
+@pytest.fixture(scope="module")
+def alone(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A night on the same files as one process, into a single file."""
+    settings = Settings(home=tmp_path_factory.mktemp("alone"), offline=True)
+    shutil.copytree(cluster.home / "landing" / "shipments", settings.shipments_folder)
+    assert run_night(settings).success
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -173,12 +190,7 @@ def test_a_worker_that_is_killed_is_begun_anew_and_nothing_is_lost(cluster: Clus
     assert all(f"{first}..{last}" in night for first, last in spans), "the command tells of each run"
 
 
-def test_the_lake_holds_what_a_single_file_holds(
-    cluster: Cluster, night: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(cluster.home / "landing" / "shipments", tmp_path / "landing" / "shipments")
-    alone = Settings(home=tmp_path, offline=True)
-    assert run_night(alone).success
+def test_the_lake_holds_what_a_single_file_holds(cluster: Cluster, night: str, alone: Settings) -> None:
     compared = 0
     with (
         duckdb.connect(str(alone.warehouse_file), read_only=True) as file,
@@ -200,16 +212,85 @@ def test_the_lake_holds_what_a_single_file_holds(
                 table
             )
             compared += 1
-        for sql in (
-            "FROM cap_on('EU', 'crude', DATE '2024-03-05')",
-            "SELECT bbl(1, 't', 'Urals')",
-        ):
-            assert rounded(of_lake.execute(sql).fetchall()) == rounded(file.execute(sql).fetchall()) != []
         ((cargoes, months),) = of_lake.execute(
             f"SELECT count(*), count(DISTINCT {lake.MONTH.name}) FROM staging.cargoes WHERE evidence_kind = 'declared_shipment'"
         ).fetchall()
     assert (cargoes, months) == (18, 9)
     assert compared > 70
+
+
+def test_macros_and_queries_answer_as_in_a_single_file(cluster: Cluster, night: str, alone: Settings) -> None:
+    def read(name: Path) -> str:
+        return name.read_text(encoding="utf-8")
+
+    examples = [example for macro in MACROS for example in macro.example.split(";")]
+    files = sorted((REPOSITORY / "sql" / "cookbook").glob("*.sql")) + sorted(
+        (REPOSITORY / "sql" / "report").glob("*.sql")
+    )
+    queries = {sql: sql for sql in [*examples, "FROM what_if_cap(61)", "FROM what_if_cap(61, regime := 'EU')"]}
+    queries |= {file.stem: read(file) for file in files if file.stem not in ABOUT_NIGHTS}
+    with (
+        duckdb.connect(str(alone.warehouse_file), read_only=True) as file,
+        duck.read_only(releases.current(cluster.settings)) as of_lake,
+    ):
+        for name, sql in queries.items():
+            assert rounded(of_lake.execute(sql).fetchall()) == rounded(file.execute(sql).fetchall()), name
+        # Of 18 cargoes of 700,000 bbl, two each at 60.29, 60.57, 60.86, 61.14, ... 62.57 USD/bbl: six months above 61.
+        ((above, bbl),) = of_lake.execute(
+            "SELECT above_cargoes, above_bbl FROM what_if_cap(61) WHERE evidence_kind = 'declared_shipment'"
+        ).fetchall()
+    assert (above, bbl) == (12, 12 * 700_000)
+
+
+def test_shapes_and_comments_are_those_of_a_single_file(cluster: Cluster, night: str, alone: Settings) -> None:
+    columns = (
+        "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
+        "WHERE schema_name IN ('reference', 'staging', 'marts', 'quality') AND table_name <> 'lake_months' "
+        "AND column_name <> 'partition_month' ORDER BY schema_name, table_name, column_index"
+    )
+    tables = (
+        "SELECT schema_name, table_name, comment FROM duckdb_tables() "
+        "WHERE schema_name <> 'main' AND table_name <> 'lake_months' ORDER BY ALL"
+    )
+    with (
+        duckdb.connect(str(alone.warehouse_file), read_only=True) as file,
+        duck.read_only(releases.current(cluster.settings)) as of_lake,
+    ):
+        for sql in (columns, tables):
+            assert of_lake.execute(sql).fetchall() == file.execute(sql).fetchall() != []
+
+
+def test_the_tables_between_assets_lie_in_the_store(cluster: Cluster, night: str, alone: Settings) -> None:
+    of_night, of_one = Store(cluster.settings.store_folder), Store(alone.store_folder)
+    assert isinstance(of_night.folder, ObjectPath)
+    assert of_night.months(CARGOES) == of_one.months(CARGOES)
+    # What a month was made from is the same, however many made it.
+    for month in of_one.months(VERDICTS):
+        assert of_night.note(VERDICTS, month) == of_one.note(VERDICTS, month) is not None, month
+    local = cluster.settings.kept_folder
+    assert {path.relative_to(local).parts[0] for path in local.rglob("*.parquet")} <= {"landed", "readings"}
+
+
+def test_what_stands_beside_a_release_stands_beside_that_of_a_lake(
+    cluster: Cluster, night: str, alone: Settings
+) -> None:
+    (release_id,) = releases.kept(cluster.settings)
+    (of_file,) = alone.releases_folder.iterdir()
+    of_lake = cluster.settings.releases_folder / release_id
+    assert {path.name for path in of_lake.iterdir()} == {"release.json", releases.BILL}
+    bills, told = (
+        [json.loads((folder / name).read_text(encoding="utf-8")) for folder in (of_lake, of_file)]
+        for name in (releases.BILL, "release.json")
+    )
+    packages = [{part["purl"] for part in bill["components"]} for bill in bills]
+    assert packages[0] == packages[1] != set()
+    assert told[0].keys() == told[1].keys()
+    assert told[0]["release_id"] == release_id
+    differing = {table for table in told[1]["rows"] if told[0]["rows"][table] != told[1]["rows"][table]}
+    assert differing <= ABOUT_NIGHTS_BEFORE
+    for name in ("release.json", releases.BILL):
+        current = cluster.settings.warehouse_folder / name
+        assert current.read_bytes() == (of_lake / name).read_bytes()
 
 
 def test_readers_see_the_release_while_the_next_one_is_written(cluster: Cluster, night: str, tmp_path: Path) -> None:
