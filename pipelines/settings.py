@@ -167,9 +167,11 @@ def _beyond_one_machine(environment: Mapping[str, str]) -> tuple[str | None, str
 
     def place(variable: str) -> str | None:
         said = environment.get(variable) or None
-        if said is not None and not re.fullmatch(rf"{SCHEME}[a-z0-9][a-z0-9.-]+(/.*)?|/.*", said):
+        if said is not None and not re.fullmatch(rf"{SCHEME}[a-z0-9][a-z0-9.-]+(/[^?]*)?|/.*", said):
+            # Not repeated: some programs take keys after a question mark.
             raise ValueError(
-                f"{variable} is {said!r}; write s3://bucket/prefix, or a shared folder that begins with /."
+                f"{variable} names no place; write s3://bucket/prefix, without a question mark, or a shared folder "
+                "that begins with /."
             )
         return said
 

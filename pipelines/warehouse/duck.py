@@ -5,7 +5,6 @@ Add here: anything else that needs both; the calls for conversion differ between
 Keep out: SQL that answers a question (`sql/`) and the publishing of the file (publish).
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +15,9 @@ import polars as pl
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.table import ContractError, Table, sql_literal
 from pipelines.errors import UserError
-from pipelines.object_store import Folder, ObjectPath
+from pipelines.object_store import ObjectPath
 from pipelines.warehouse import extensions, lake
-from pipelines.warehouse.store import Store
+from pipelines.warehouse.store import Store, pattern_of
 
 SCHEMAS = ("reference", "staging", "marts", "quality")
 # Read by DuckDB 1.4 and later, also when a newer DuckDB writes the file.
@@ -166,7 +165,7 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
         for schema in SCHEMAS:
             connection.execute(f"CREATE SCHEMA {schema}")
         for table in tables:
-            paths = ", ".join(sql_literal(_parquet_name(path)) for path in store.paths(table))
+            paths = ", ".join(sql_literal(pattern_of(path)) for path in store.paths(table))
             if paths:
                 name = quoted(table.schema, table.name)
                 connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
@@ -176,11 +175,6 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
             connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
             results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
     return results
-
-
-def _parquet_name(path: Folder) -> str:
-    # DuckDB takes a name for a pattern; a bracket stands for itself inside brackets.
-    return re.sub(r"([\[*?])", r"[\1]", str(path))
 
 
 def quoted(*names: str) -> str:
@@ -269,7 +263,7 @@ def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> 
 
 def _insert(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
     columns = ", ".join(quoted(column.name) for column in table.columns)
-    if paths := [_parquet_name(path) for path in store.paths(table)]:
+    if paths := [pattern_of(path) for path in store.paths(table)]:
         connection.execute(
             f"INSERT INTO {quoted(table.schema, table.name)} ({columns}) SELECT {columns} FROM read_parquet(?)", [paths]
         )

@@ -25,7 +25,7 @@ from pipelines.contracts.table import Column, Table, duckdb_type, sql_literal
 from pipelines.errors import UserError
 from pipelines.object_store import SCHEME
 from pipelines.warehouse import extensions
-from pipelines.warehouse.store import Store
+from pipelines.warehouse.store import Store, pattern_of
 
 NAME = "warehouse"
 # What a table of cargoes has more here than in a single file.
@@ -251,7 +251,7 @@ def _replace(
 ) -> None:
     _drop(connection, [part.place for part in parts if part.place in held])
     for table, of_table in _by_table(parts).items():
-        if files := [part.file for part in of_table if rows[part.file]]:
+        if files := [pattern_of(part.file) for part in of_table if rows[part.file]]:
             columns = _columns(table)
             connection.execute(
                 f"INSERT INTO {table.full_name} ({columns}, {MONTH.name}) "
@@ -270,7 +270,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[
     rows = dict.fromkeys((part.file for part in parts), 0)
     for files in _by_table(parts).values():
         sql = "SELECT filename, count(*) FROM read_parquet(?, filename => true) GROUP BY ALL"
-        rows |= dict(connection.execute(sql, [[part.file for part in files]]).fetchall())
+        rows |= dict(connection.execute(sql, [[pattern_of(part.file) for part in files]]).fetchall())
     return rows
 
 
@@ -429,7 +429,7 @@ def _is_conflict(error: BaseException) -> bool:
 def _renew(connection: duckdb.DuckDBPyConnection, table: Table, file: str) -> int:
     """Replaces a small table, unless it holds the same rows already: then no new file is written for it."""
     columns = _columns(table)
-    stored = f"SELECT {columns} FROM read_parquet({sql_literal(file)})"
+    stored = f"SELECT {columns} FROM read_parquet({sql_literal(pattern_of(file))})"
     held = f"SELECT {columns} FROM {table.full_name}"
     ((differing,),) = connection.execute(
         f"SELECT EXISTS ((({stored}) EXCEPT ALL ({held})) UNION ALL (({held}) EXCEPT ALL ({stored})))"

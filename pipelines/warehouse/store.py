@@ -8,6 +8,7 @@ Keep out: checks of content, what a note says (`pipelines.warehouse.months`), Du
 import hashlib
 import io
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -116,6 +117,12 @@ class Store:
 
 # Notes in a store of objects, where each look is a request. No run reads a month that another one writes meanwhile.
 _notes: dict[Folder, dict[str, Any] | None] = {}
+
+
+def pattern_of(file: str | Folder) -> str:
+    """The name by which DuckDB reads just this file: it takes names for patterns."""
+    # A bracket stands for itself inside brackets.
+    return re.sub(r"([\[*?])", r"[\1]", str(file))
 
 
 def identity_of(said: object) -> str:

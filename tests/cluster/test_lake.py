@@ -5,6 +5,7 @@ Add here: a way in which writers and readers may meet.
 Keep out: nights over several workers (test_nights).
 """
 
+import json
 import multiprocessing
 import os
 from dataclasses import replace
@@ -16,8 +17,10 @@ import polars as pl
 import pytest
 
 from pipelines.contracts.table import Column, Table
+from pipelines.object_store import folder
 from pipelines.settings import Settings
 from pipelines.warehouse import duck, lake, releases
+from pipelines.warehouse.store import Store
 from tests.cluster.services import BUCKET, PASSWORD, Services
 
 HULLS = Table(
@@ -127,6 +130,17 @@ def test_readers_see_whole_releases_only_and_can_go_back(wharf: Wharf) -> None:
             assert both.execute(total.replace("staging", f"{side}.staging")).fetchall() == [expected]
 
 
+def test_tables_of_a_store_of_an_odd_name_are_read(wharf: Wharf) -> None:
+    store = Store(folder(f"{wharf.lake.data} tables/a b [c] *d {{e}} ü %20 +f=g&h"))
+    frame = pl.DataFrame({"hull_id": ["1", "2"], "quantity_bbl": 5.0, "notes": [["a"]] * 2, "seen_at": None})
+    store.write(HULLS, frame, "2023-01")
+    store.write(MARKS, pl.DataFrame({"mark": [1, 2, 3]}))
+    parts = lake.parts(store, [HULLS])
+    assert lake.replace_months(wharf.lake, parts, "a night") == {"2023-01": 2}
+    published = lake.publish(wharf.lake, {MARKS: str(store.path(MARKS))}, parts, {"release_id": "A"})
+    assert published == {"staging.hulls": 2, "reference.marks": 3}
+
+
 def test_a_release_that_lacks_a_month_is_not_published(wharf: Wharf) -> None:
     wharf.load("2023-01", bbl=1)
     wharf.month("2023-02", bbl=1)
@@ -160,6 +174,34 @@ def test_only_so_many_releases_are_kept_and_the_rest_of_history_goes(wharf: Whar
         with duck.read_only(lake.Release(wharf.lake, release["snapshot"])) as connection:
             assert connection.execute("SELECT DISTINCT quantity_bbl FROM staging.hulls").fetchall() == [(bbl,)]
             assert connection.execute("SELECT count(*) FROM warehouse.snapshots()").fetchall() == [(2,)]
+
+
+def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    of_file, cut_off_after, cut_off_before, whole = (f"2026030{day}T030000Z-0000000{day}" for day in (1, 2, 3, 4))
+    (settings.releases_folder / of_file).mkdir(parents=True)
+    (settings.releases_folder / of_file / "warehouse.duckdb").touch()
+    (settings.releases_folder / "notes of mine").mkdir()
+
+    def folders() -> set[str]:
+        return {folder.name for folder in settings.releases_folder.iterdir()}
+
+    for number, release_id in enumerate((cut_off_after, cut_off_before, whole)):
+        releases.stage_beside(settings, {"release_id": release_id})
+        if release_id != cut_off_before:
+            wharf.publish(release_id, [number])
+    assert {f".{cut_off_after}", f".{cut_off_before}", f".{whole}"} < folders()
+    releases.keep_beside(settings, wharf.lake, {"release_id": whole, "rows": {"reference.marks": 1}})
+    assert folders() == {of_file, cut_off_after, whole, "notes of mine"}
+    assert (settings.releases_folder / cut_off_after / releases.BILL).exists()
+    for place in (settings.warehouse_folder, settings.releases_folder / whole):
+        told = json.loads((place / "release.json").read_text(encoding="utf-8"))
+        assert told == {"release_id": whole, "rows": {"reference.marks": 1}}
+    # Kept files are those that are there; a release of a lake is none of them.
+    assert list(releases.kept(settings)) == [of_file]
+    lake.keep(wharf.lake, 1)
+    releases.keep_beside(settings, wharf.lake, {"release_id": whole})
+    assert folders() == {of_file, whole, "notes of mine"}
 
 
 def test_comments_and_macros_are_there(wharf: Wharf) -> None:
@@ -228,6 +270,7 @@ def test_settings_name_the_lake_without_a_password(client: Services) -> None:
         ({"PLIMSOLL_WAREHOUSE": "ducklake:postgres:postgresql://me:sesame@host/lake"}, "PGPASSWORD"),
         ({"PLIMSOLL_WAREHOUSE": "lake.duckdb"}, "write ducklake:postgres:"),
         ({"PLIMSOLL_WAREHOUSE_DATA": "bucket"}, "s3://bucket/prefix"),
+        ({"PLIMSOLL_STORE": "s3://bucket/tables?key=sesame"}, "without a question mark"),
         ({"PLIMSOLL_WAREHOUSE_DATA": ""}, "PLIMSOLL_WAREHOUSE_DATA"),
         ({"PLIMSOLL_WAREHOUSE": "", "PLIMSOLL_WAREHOUSE_DATA": "", "PLIMSOLL_WORKERS": "2"}, "one writer"),
     ]:
