@@ -1,22 +1,24 @@
 """What a night over workers costs: the figures of docs/scaling.md (`python -m tests.cluster.measure --help`).
 
-Made-up shipments, marked as such, go through the three parts of a night with a real catalog and a real store. Measured
-are processor seconds, which say the same on a busy machine, wall time, which does not, memory, bytes and objects.
+Made-up shipments, marked as such, go through the three parts of a night with a real catalog and a real store: a night
+of each of two sizes, and the months of the larger one again over more workers. Every run is a process with one core.
 
-Here: the shipments, the measuring, the printing of a table.
+Here: the shipments and the measuring.
 Add here: another figure that the plan for more rows needs.
-Keep out: expectations; nothing here can fail a build.
+Keep out: expectations (nothing here can fail a build), and the tables (scaling_page).
 """
 
 import argparse
-import json
 import os
-import resource
+import platform
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -28,12 +30,18 @@ from pyarrow.fs import FileSelector, FileSystem
 from pipelines.assets.inputs import staged_shipments
 from pipelines.assets.monthly_asset import NIGHT_TAG
 from pipelines.assets.night import INPUTS, MONTHS, RELEASE
-from pipelines.definitions import build_defs, run_config
-from pipelines.settings import Settings
+from pipelines.assets.release import macro_statements
+from pipelines.definitions import build_defs, published_tables, run_config
+from pipelines.object_store import SCHEME
+from pipelines.settings import REPOSITORY, Settings
 from pipelines.spreading import parts_of
+from pipelines.warehouse import lake, releases
+from pipelines.warehouse.months import ROWS_AT_ONCE
 from pipelines.warehouse.store import Store
+from tests.cluster.scaling_page import Measured, Night, Part, put_into, tables
 from tests.cluster.services import BUCKET, Services, started
 
+PAGE = REPOSITORY / "docs" / "scaling.md"
 SEED = 20261128
 
 
@@ -63,82 +71,129 @@ def shipments(rows: int, months: int) -> pl.DataFrame:
     )
 
 
-def part(job: str, span: tuple[str, str] | None) -> dict[str, float]:
+def part(job: str, span: tuple[str, str] | None) -> None:
     """A part of a night in this process."""
-    began, cpu = time.monotonic(), time.process_time()
     tags = {NIGHT_TAG: "measured"} | (
         dict(zip((ASSET_PARTITION_RANGE_START_TAG, ASSET_PARTITION_RANGE_END_TAG), span, strict=True)) if span else {}
     )
     with dg.DagsterInstance.ephemeral() as instance:
         definition = build_defs(Settings.from_environment()).resolve_job_def(job)
         assert definition.execute_in_process(run_config(), instance=instance, tags=tags).success
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"cpu_s": time.process_time() - cpu, "wall_s": time.monotonic() - began, "peak_mb": peak}
 
 
-def night(rows: int, months: int, workers: int, services: Services, folder: Path) -> dict[str, object]:
-    """A first night on so many rows: what each part took, and what it left."""
-    name = f"rows{rows}workers{workers}"
-    home = folder / name
-    (home / "landing" / "shipments").mkdir(parents=True)
-    shipments(rows, months).write_parquet(home / "landing" / "shipments" / "synthetic.parquet")
-    client = services.database(name)
-    environment = os.environ | client.environment | {
-        "PLIMSOLL_HOME": str(home),
-        "PLIMSOLL_OFFLINE": "1",
-        "PLIMSOLL_WAREHOUSE": f"ducklake:postgres:dbname={name}",
-        "PLIMSOLL_WAREHOUSE_DATA": f"s3://{BUCKET}/{name}",
-        "PLIMSOLL_WORKERS": str(max(workers, 2)),
-    }  # fmt: skip
-    os.environ.update(environment)
-
-    def started_part(job: str, *span: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-W", "ignore", "-m", "tests.cluster.measure", "--part", job, *span]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
-
-    def ended(running: "subprocess.Popen[bytes]") -> dict[str, float]:
-        said, _ = running.communicate()
-        assert running.returncode == 0, running.args
-        return dict(json.loads(said.splitlines()[-1]))
-
-    read = ended(started_part(INPUTS))
-    store = Store(Settings.from_environment().store_folder)
-    declared = staged_shipments()
-    spans = parts_of({month: store.narrowed([month]).rows(declared) for month in store.months(declared)}, workers)
-    began, before = time.monotonic(), catalog_load(client)
-    made = [ended(running) for running in [started_part(MONTHS, *span) for span in spans]]
-    wall = time.monotonic() - began
-    after = catalog_load(client)
-    released = ended(started_part(RELEASE))
-    files, found = bytes_in(f"s3://{BUCKET}/{name}"), store.folder
-    return {
-        "rows": rows,
-        "workers": workers,
-        "inputs cpu s": round(read["cpu_s"], 1),
-        "months cpu s": round(sum(each["cpu_s"] for each in made), 1),
-        "months wall s": round(wall, 1),
-        "month run peak MB": round(max(each["peak_mb"] for each in made)),
-        "release cpu s": round(released["cpu_s"], 1),
-        "release peak MB": round(released["peak_mb"]),
-        "lake bytes": files[1],
-        "lake objects": files[0],
-        "store bytes": sum(file.stat().st_size for file in Path(str(found)).rglob("*.parquet")),
-        "catalog transactions of months": after[0] - before[0],
-        "catalog rows written by months": after[1] - before[1],
-        "catalog bytes": catalog_load(client)[2],
-    }
+def parts_at_once(job: str, spans: Sequence[tuple[str, str] | None], environment: Mapping[str, str]) -> Part:
+    """Runs of a part beside each other, as processes with one core each; they take turns where there are fewer."""
+    cores = sorted(os.sched_getaffinity(0))
+    began, running = time.monotonic(), []
+    with tempfile.TemporaryFile() as said:
+        try:
+            for number, span in enumerate(spans):
+                # A process begins with the cores of the thread that starts it.
+                os.sched_setaffinity(0, {cores[number % len(cores)]})
+                process = subprocess.Popen(
+                    [sys.executable, "-W", "ignore", "-m", "tests.cluster.measure", "--part", job, *(span or ())],
+                    stdout=said,
+                    stderr=said,
+                    env=dict(environment),
+                )
+                running.append(process)
+            used = []
+            for process in running:
+                _, status, of_process = os.wait4(process.pid, 0)
+                process.returncode = os.waitstatus_to_exitcode(status)
+                used.append(of_process)
+                if process.returncode != 0:
+                    said.seek(0)
+                    sys.exit(f"{job} failed:\n{said.read().decode(errors='replace')[-3000:]}")
+        finally:
+            os.sched_setaffinity(0, cores)
+            for process in running:
+                process.kill()  # nothing happens to one that has ended
+    return Part(
+        cpu_s=sum(each.ru_utime + each.ru_stime for each in used),
+        wall_s=time.monotonic() - began,
+        peak_mb=max(each.ru_maxrss for each in used) / 1024,
+    )
 
 
-def catalog_load(client: Services) -> tuple[int, int, int]:
-    """Transactions, rows written and bytes of the catalog's database so far."""
+@dataclass(frozen=True)
+class Place:
+    """A home folder and a lake of its own, for one night."""
+
+    name: str
+    home: Path
+    environment: Mapping[str, str]
+
+    @classmethod
+    def made(cls, name: str, services: Services, folder: Path) -> "Place":
+        """An empty one; this process becomes its client."""
+        client = services.database(name)
+        own = {
+            "PLIMSOLL_HOME": str(folder / name),
+            "PLIMSOLL_OFFLINE": "1",
+            "PLIMSOLL_WAREHOUSE": f"ducklake:postgres:dbname={name}",
+            "PLIMSOLL_WAREHOUSE_DATA": f"{SCHEME}{BUCKET}/{name}",
+            "PLIMSOLL_WORKERS": "2",  # more than one, so that there are parts; how many is said here
+        }
+        kept = {key: said for key, said in os.environ.items() if not key.startswith(("PLIMSOLL_", "DAGSTER_"))}
+        os.environ.update(client.environment)
+        return cls(name, folder / name, kept | client.environment | own)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.from_environment(self.environment)
+
+    def spans(self, workers: int) -> list[tuple[str, str]]:
+        """The months of the shipments, spread as the sensor spreads them."""
+        store, declared = Store(self.settings.store_folder), staged_shipments()
+        return parts_of({month: store.narrowed([month]).rows(declared) for month in store.months(declared)}, workers)
+
+
+def night(rows: int, months: int, services: Services, folder: Path) -> tuple[Night, Place]:
+    """A first night on so many rows: what each part took, and what it left; and a copy of its home before its months."""
+    place = Place.made(f"rows{rows}", services, folder)
+    place.settings.shipments_folder.mkdir(parents=True)
+    shipments(rows, months).write_parquet(place.settings.shipments_folder / "synthetic.parquet")
+    inputs = parts_at_once(INPUTS, [None], place.environment)
+    before_months = Place.made(f"{place.name}_again", services, folder)
+    shutil.copytree(place.home, before_months.home)
+    before = catalog_load(place.name)
+    made = parts_at_once(MONTHS, place.spans(1), place.environment)
+    after = catalog_load(place.name)
+    month_files, _ = bytes_in(place.settings.lake_data or "")
+    release = parts_at_once(RELEASE, [None], place.environment)
+    of_month = rows / months
+    return Night(
+        rows=rows,
+        rows_at_once=round(of_month * max(min(ROWS_AT_ONCE // of_month, months), 1)),
+        inputs=inputs,
+        months=made,
+        release=release,
+        lake_bytes=bytes_in(place.settings.lake_data or "")[1],
+        store_bytes=sum(file.stat().st_size for file in Path(str(place.settings.store_folder)).rglob("*.parquet")),
+        month_files=month_files,
+        catalog_rows=after[1] - before[1],
+        catalog_transactions=after[0] - before[0],
+    ), before_months
+
+
+def months_over(workers: int, before: Place, services: Services, folder: Path) -> Part:
+    """The months of the same night once more, over so many workers, into a lake of their own."""
+    place = Place.made(f"workers{workers}", services, folder)
+    shutil.copytree(before.home, place.home)
+    found = releases.lake_of(place.settings)
+    assert found is not None
+    lake.prepare(found, published_tables(), macro_statements())
+    return parts_at_once(MONTHS, place.spans(workers), place.environment)
+
+
+def catalog_load(database: str) -> tuple[int, int]:
+    """Transactions and rows written of a database so far."""
     with psycopg2.connect("") as connection, connection.cursor() as cursor:
         time.sleep(1.5)  # PostgreSQL gathers its own figures once a second
-        cursor.execute(
-            "SELECT xact_commit, tup_inserted, pg_database_size(datname) FROM pg_stat_database WHERE datname = %s",
-            [client.environment["PGDATABASE"]],
-        )
-        transactions, rows, size = cursor.fetchone()
-    return int(transactions), int(rows), int(size)
+        cursor.execute("SELECT xact_commit, tup_inserted FROM pg_stat_database WHERE datname = %s", [database])
+        transactions, rows = cursor.fetchone()
+    return int(transactions), int(rows)
 
 
 def bytes_in(address: str) -> tuple[int, int]:
@@ -148,22 +203,56 @@ def bytes_in(address: str) -> tuple[int, int]:
     return len(found), sum(info.size for info in found)
 
 
+def machine() -> str:
+    """On what it was measured, and how busy that was."""
+    cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.*)", info.read_text(encoding="utf-8")) if info.exists() else []
+    with psycopg2.connect("dbname=postgres") as connection:
+        version = connection.server_version // 10_000
+    busy = f" **The machine was busy (load {load:.1f}): wall times are too long.**" if load > cores / 4 else ""
+    return (
+        f"Measured on one machine of {cores} cores ({names[0] if names else platform.processor()}): PostgreSQL {version}, "
+        f"an S3-compatible store in Python, and the runs, each of which had one core.{busy}"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measures nights over workers, on made-up shipments.")
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 200_000, 400_000])
+    parser.add_argument("--rows", type=int, nargs=2, default=[50_000, 400_000], metavar=("SMALL", "LARGE"))
     parser.add_argument("--months", type=int, default=12)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1])
+    parser.add_argument("--workers", type=int, nargs="+", default=[2, 3], help="beside 1")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     parser.add_argument("--part", nargs="+", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.part:
         job, *span = given.part
-        print(json.dumps(part(job, (span[0], span[1]) if span else None)))
+        part(job, (span[0], span[1]) if span else None)
         return
-    with started() as services, tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        for rows in given.rows:
-            for workers in given.workers:
-                print(json.dumps(night(rows, given.months, workers, services, Path(folder))), flush=True)
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {what}", file=sys.stderr, flush=True)
+
+    with started() as services, tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name:
+        folder = Path(name)
+        os.environ.update(services.environment)
+        where = machine()
+        small, _ = night(given.rows[0], given.months, services, folder)
+        tell(f"a night on {small.rows:,} cargoes: {small}")
+        large, before = night(given.rows[1], given.months, services, folder)
+        tell(f"a night on {large.rows:,} cargoes: {large}")
+        workers = {1: large.months}
+        for count in given.workers:
+            workers[count] = months_over(count, before, services, folder)
+            tell(f"its months over {count} workers: {workers[count]}")
+    by_month = sum(table.is_by_month for table in published_tables())
+    blocks = tables(Measured(where, small, large, workers, by_month))
+    for name, block in blocks.items():
+        print(f"\n<!-- measured: {name} -->\n{block}\n<!-- end -->")
+    if given.write:
+        PAGE.write_text(put_into(PAGE.read_text(encoding="utf-8"), blocks), encoding="utf-8")
 
 
 if __name__ == "__main__":
