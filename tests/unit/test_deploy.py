@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from dagster._core.instance.config import dagster_instance_config
+from dagster_k8s.container_context import K8sContainerContext
+from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job
 
 from pipelines.settings import REPOSITORY, Settings
 
@@ -90,6 +92,40 @@ def test_the_values_of_the_chart_name_what_there_is() -> None:
     here = read("dagster.yaml")["concurrency"]["runs"]
     assert queue["maxConcurrentRuns"] == here["max_concurrent_runs"]
     assert queue["tagConcurrencyLimits"] == here["tag_concurrency_limits"]
+
+
+def test_a_run_on_kubernetes_is_the_job_that_the_values_mean() -> None:
+    """Made by Dagster's own code from what the chart hands it: the launcher's settings, then the deployment's."""
+    values = read("helm-values.yaml")
+    (deployment,) = values["dagster-user-deployments"]["deployments"]
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    of_launcher = {
+        "image_pull_policy": launcher["imagePullPolicy"],
+        "resources": launcher["resources"],
+        "run_k8s_config": {"job_spec_config": launcher["runK8sConfig"]["jobSpecConfig"]},
+    }
+    of_deployment = {
+        "image_pull_policy": deployment["image"]["pullPolicy"],
+        "env_secrets": [secret["name"] for secret in deployment["envSecrets"]],
+        "volumes": deployment["volumes"],
+        "volume_mounts": deployment["volumeMounts"],
+    } | {name: deployment[name] for name in ("resources", "labels") if name in deployment}
+    context = K8sContainerContext.create_from_config({"k8s": of_launcher}).merge(
+        K8sContainerContext.create_from_config({"k8s": of_deployment})
+    )
+    image = f"{deployment['image']['repository']}:{deployment['image']['tag']}"
+    job = construct_dagster_k8s_job(
+        DagsterK8sJobConfig(job_image=image, dagster_home="/opt/dagster"), ["run"], "run", context.run_k8s_config
+    )
+    (container,) = job.spec.template.spec.containers
+    assert container.image == "registry.example/plimsoll:0.1.0"
+    assert container.resources.limits == {"memory": "8Gi"}
+    assert container.resources.requests == {"cpu": "2", "memory": "4Gi"}
+    assert [source.secret_ref.name for source in container.env_from] == ["plimsoll-secrets"]
+    assert ("home", "/srv/plimsoll") in [(mount.name, mount.mount_path) for mount in container.volume_mounts]
+    claims = {volume.name: volume.persistent_volume_claim for volume in job.spec.template.spec.volumes}
+    assert claims["home"].claim_name == "plimsoll-home"
+    assert job.spec.ttl_seconds_after_finished == 86_400
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DEPLOY.iterdir() if path.name != ".env"))
