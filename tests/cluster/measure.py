@@ -220,7 +220,7 @@ def machine() -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
     parser = argparse.ArgumentParser(description="Measures nights over workers, on made-up shipments.")
-    parser.add_argument("--rows", type=int, nargs=2, default=[50_000, 400_000], metavar=("SMALL", "LARGE"))
+    parser.add_argument("--rows", type=int, nargs=2, default=[100_000, 1_000_000], metavar=("SMALL", "LARGE"))
     parser.add_argument("--months", type=int, default=12)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 3], help="beside 1")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")

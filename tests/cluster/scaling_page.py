@@ -119,26 +119,21 @@ def _parts(measured: Measured) -> str:
     def count(of: Callable[[Night], int], name: str) -> str:
         return _row(name, *(f"{of(night):,}" for night in (small, large)), "", "")
 
-    memory = _memory(measured)
-    releasing = _line(measured, lambda night: night.release.peak_mb)
+    def most(of: Callable[[Night], Part], name: str, at_once: bool = False) -> str:
+        line = _memory(measured) if at_once else _line(measured, lambda night: of(night).peak_mb)
+        cells = [f"{of(night).peak_mb:,.0f}" for night in (small, large)]
+        each = f"{line.each * 1000:.1f} kB{' of those made at once' * at_once}"
+        return _row(f"`{name}`, most memory, MB", *cells, each, f"{line.base:,.0f}")
+
     return "\n".join(
         [
             *_head(f"| {small.rows:,} cargoes | {large.rows:,} cargoes | each cargo more | without any"),
             cpu(lambda night: night.inputs, "night_inputs"),
             cpu(lambda night: night.months, "night_months"),
             cpu(lambda night: night.release, "night_release"),
-            _row(
-                "`night_months`, most memory, MB",
-                *(f"{night.months.peak_mb:,.0f}" for night in (small, large)),
-                f"{memory.each * 1000:.1f} kB of those made at once",
-                f"{memory.base:,.0f}",
-            ),
-            _row(
-                "`night_release`, most memory, MB",
-                *(f"{night.release.peak_mb:,.0f}" for night in (small, large)),
-                f"{releasing.each * 1000:.1f} kB",
-                f"{releasing.base:,.0f}",
-            ),
+            most(lambda night: night.inputs, "night_inputs"),
+            most(lambda night: night.months, "night_months", at_once=True),
+            most(lambda night: night.release, "night_release"),
             size(lambda night: night.lake_bytes, "lake"),
             size(lambda night: night.store_bytes, "store between assets"),
             count(lambda night: night.month_files, "files that months wrote into the lake"),
@@ -188,7 +183,7 @@ def _plan(measured: Measured) -> str:
         _line(measured, of) for of in (lambda n: n.inputs.cpu_s, lambda n: n.months.cpu_s, lambda n: n.release.cpu_s)
     )
     lake, store = (_line(measured, of) for of in (lambda n: n.lake_bytes, lambda n: n.store_bytes))
-    memory = _memory(measured)
+    memory, reading = _memory(measured), _line(measured, lambda night: night.inputs.peak_mb)
     in_month = GOAL / MONTHS_OF_GOAL
     most = max((MEMORY_OF_A_RUN_MB - memory.base) / memory.each, 1) if memory.each else GOAL
     partitions = max(math.ceil(GOAL / most), MONTHS_OF_GOAL)
@@ -210,6 +205,7 @@ def _plan(measured: Measured) -> str:
             _row("a night that changes one month: months", "a sixtieth", _time(in_month * months.each)),
             _row("the same, written", "a sixtieth of lake and store", _bytes(in_month * (lake.each + store.each))),
             _row("the same, inputs, if only new files are read", "a sixtieth", _time(in_month * inputs.each)),
+            _row("memory of the inputs", f"10^10 x {reading.each * 1000:.1f} kB", _bytes(GOAL * reading.each * 1e6)),
             _row("the release, which adds up over all months", f"10^10 x {ms['re']}", _time(GOAL * release.each)),
             _row(
                 "memory of a run on one month",
