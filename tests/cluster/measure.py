@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -213,7 +214,7 @@ def machine() -> str:
     busy = f" **The machine was busy (load {load:.1f}): wall times are too long.**" if load > cores / 4 else ""
     return (
         f"Measured on one machine of {cores} cores ({names[0] if names else platform.processor()}): PostgreSQL {version}, "
-        f"an S3-compatible store in Python, and the runs, each of which had one core.{busy}"
+        f"an S3-compatible store in Python, and\nthe runs, each of which had one core.{busy}"
     )
 
 
@@ -230,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         job, *span = given.part
         part(job, (span[0], span[1]) if span else None)
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the services stop too
     began = time.monotonic()
 
     def tell(what: str) -> None:

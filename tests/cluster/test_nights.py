@@ -31,7 +31,7 @@ from pipelines.warehouse import duck, lake, releases
 from pipelines.warehouse.store import Store
 from tests.cluster.services import BUCKET, Services
 from tests.faults.nights import ABOUT_NIGHTS_BEFORE, ABOUT_THE_NIGHT, OF_THESE_NIGHTS
-from tests.integration.conftest import REPOSITORY, environment, run_night, shipments_file
+from tests.integration.conftest import REPOSITORY, environment, plimsoll, run_night, shipments_file
 
 WORKERS = 3
 LIMIT_S = 900
@@ -291,6 +291,24 @@ def test_what_stands_beside_a_release_stands_beside_that_of_a_lake(
     for name in ("release.json", releases.BILL):
         current = cluster.settings.warehouse_folder / name
         assert current.read_bytes() == (of_lake / name).read_bytes()
+
+
+def test_commands_answer_as_on_one_machine(cluster: Cluster, night: str, alone: Settings, tmp_path: Path) -> None:
+    landed = alone.shipments_folder / "cargoes.csv"
+    judged = [tmp_path / "cluster.csv", tmp_path / "alone.csv"]
+    for arguments, other in (
+        (("explain", "R7"), ("explain", "R7")),
+        (("rules", "--on", "2024-03-05"), ("rules", "--on", "2024-03-05")),
+        # With the figures of the last night, which lie in the store here.
+        (("assess", str(landed), "--out", str(judged[0])), ("assess", str(landed), "--out", str(judged[1]))),
+    ):
+        here = cluster.plimsoll(*arguments)
+        said, _ = here.communicate(timeout=LIMIT_S)
+        there = plimsoll(*other, home=alone.home)
+        assert (here.returncode, there.code) == (0, 0), said
+        if arguments == other:
+            assert said == there.out
+    assert judged[0].read_text(encoding="utf-8") == judged[1].read_text(encoding="utf-8")
 
 
 def test_readers_see_the_release_while_the_next_one_is_written(cluster: Cluster, night: str, tmp_path: Path) -> None:
