@@ -14,7 +14,7 @@ import polars as pl
 from polars._typing import SchemaDict
 from polars.io.plugins import register_io_source
 
-# Enough that the work on a batch outweighs the calls it takes, few enough that some batches fit into a small memory.
+# Enough that the work on a batch outweighs the calls it takes, few enough that it stays in the caches of a processor.
 BATCH_ROWS = 200_000
 
 Work = Callable[[pl.DataFrame, list[str]], pl.DataFrame]
@@ -63,12 +63,14 @@ class Differences:
         if self._known.is_empty():
             self._known = keys.clear().with_columns(number=pl.lit(0, pl.Int64))
         numbers = self._look_up(keys)
-        new = keys.filter(numbers.is_null()).unique(maintain_order=True)
+        missing = numbers.is_null().arg_true()
+        unknown = taken(keys, missing)
+        new = unknown.unique(maintain_order=True)
         if new.height:
             first = self._known.height
             numbered = new.with_columns(number=pl.int_range(first, first + new.height))
             self._known = pl.concat([self._known, numbered], rechunk=True)
-            numbers = self._look_up(keys)
+            numbers = numbers.scatter(missing, self._look_up(unknown))
         return numbers, new
 
     def _look_up(self, keys: pl.DataFrame) -> pl.Series:
