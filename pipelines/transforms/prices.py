@@ -59,13 +59,8 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
 
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
-    needed = [*DESCRIPTION, *COSTS, "loading_first", "quantity", "value", "currency"]
-    return in_batches(
-        cargoes,
-        CARGOES.polars_schema(),
-        lambda asked: list(dict.fromkeys([*needed, *(name for name in asked if name not in FOUND)])),
-        lambda: _Pricing(reference).priced,
-    )
+    brought = [name for name in CARGOES.polars_schema().names() if name not in FOUND]
+    return in_batches(cargoes.select(*brought, *COSTS), CARGOES.polars_schema(), lambda: _Pricing(reference).priced)
 
 
 class _Pricing:
@@ -77,7 +72,7 @@ class _Pricing:
         self._descriptions = Differences(DESCRIPTION)
         self._described = pl.DataFrame()
 
-    def priced(self, cargoes: pl.DataFrame, _: list[str]) -> pl.DataFrame:
+    def priced(self, cargoes: pl.DataFrame) -> pl.DataFrame:
         """A batch of cargoes with the columns of `FOUND`."""
         numbers, new = self._descriptions.numbers(cargoes)
         if new.height:
