@@ -61,9 +61,14 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
     Result: the columns of `VERDICTS`, in no particular order; lazy. Cargoes are judged in batches, each read once.
     """
     law = Law(book)
-    needed = ["shipment_id", *OIL, *ties(book), *DAYS, *PRICE, *SHOWN, "price_notes"]
-    seen = cargoes.select(*dict.fromkeys(needed))
-    return in_batches(seen, VERDICTS.polars_schema(), lambda: _Sitting(law, regimes).verdicts)
+    return in_batches(
+        cargoes.select(judged_by(book)), VERDICTS.polars_schema(), lambda: _Sitting(law, regimes).verdicts
+    )
+
+
+def judged_by(book: Rulebook) -> list[str]:
+    """The columns of `CARGOES` that the judge looks at."""
+    return list(dict.fromkeys(["shipment_id", *OIL, *ties(book), *DAYS, *PRICE, *SHOWN, "price_notes"]))
 
 
 def situations_of(cargoes: pl.DataFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.DataFrame:
