@@ -88,12 +88,13 @@ def _judge_shipments(shipments: Path, out: Path, columns: tuple[str, ...] | None
 
     from pipelines.rules.rulebook import Rulebook
     from pipelines.sources.reference import Reference
-    from pipelines.transforms.judge import judge
+    from pipelines.transforms.judge import judge, judged_by
     from pipelines.transforms.prices import price_shipments
 
     def work() -> None:
-        cargoes = price_shipments(pl.scan_parquet(shipments), Reference.load(), pl.lit(shipments.name))
-        verdicts = judge(cargoes, Rulebook.load())
+        book, source = Rulebook.load(), pl.lit(shipments.name)
+        cargoes = price_shipments(pl.scan_parquet(shipments), Reference.load(), source, judged_by(book))
+        verdicts = judge(cargoes, book)
         chosen = verdicts if columns is None else verdicts.select(columns)
         chosen.sink_parquet(out, row_group_size=ROW_GROUP_ROWS)
 
@@ -217,9 +218,10 @@ def columns_read(source: Path) -> list[str]:
     from pipelines.contracts.cargoes import CARGOES
     from pipelines.rules.rulebook import Rulebook
     from pipelines.sources.reference import Reference
-    from pipelines.transforms.judge import judge
+    from pipelines.transforms.judge import judge, judged_by
     from pipelines.transforms.prices import price_shipments
 
+    book = Rulebook.load()
     rows = pl.read_parquet(source, n_rows=1_000)
     asked: set[str] = set()
 
@@ -230,8 +232,8 @@ def columns_read(source: Path) -> list[str]:
 
     watched = register_io_source(read, schema=rows.schema)
     if rows.schema != CARGOES.polars_schema():
-        watched = price_shipments(watched, Reference.load(), pl.lit(source.name))
-    judge(watched, Rulebook.load()).collect()
+        watched = price_shipments(watched, Reference.load(), pl.lit(source.name), judged_by(book))
+    judge(watched, book).collect()
     return sorted(asked)
 
 

@@ -8,46 +8,35 @@ Add here: nothing that knows of cargoes.
 Keep out: what is worked out (`pipelines.transforms.prices`, `pipelines.transforms.judge`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
-from polars._typing import SchemaDict
-from polars.io.plugins import register_io_source
 
 # Enough that the work on a batch outweighs the calls it takes, few enough that it stays in the caches of a processor.
 BATCH_ROWS = 200_000
 
-Work = Callable[[pl.DataFrame, list[str]], pl.DataFrame]
+Work = Callable[[pl.DataFrame], pl.DataFrame]
 
 
-def in_batches(
-    rows: pl.LazyFrame, schema: SchemaDict, inputs: Callable[[list[str]], list[str]], begin: Callable[[], Work]
-) -> pl.LazyFrame:
+def in_batches(rows: pl.LazyFrame, schema: pl.Schema, begin: Callable[[], Work]) -> pl.LazyFrame:
     """The results of work on batches of rows, as a lazy frame of `schema`.
 
-    inputs: the columns of the rows that given columns of the result take. begin: called once for each time that the
-    result is collected; gives the work, from a batch and the columns asked for to a frame that has at least these.
+    begin: gives the work on one batch after another, which may learn from each. Batches are worked on at the same time
+    on several processors, and each of those begins for itself.
     """
+    idle: list[Work] = []
 
-    def source(
-        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _: int | None
-    ) -> Iterator[pl.DataFrame]:
-        asked = list(schema) if columns is None else columns
-        named = asked if predicate is None else list(dict.fromkeys([*asked, *predicate.meta.root_names()]))
-        work = begin()
-        given = rows.select(inputs(named))
-        for batch in given.collect_batches(chunk_size=BATCH_ROWS, engine="streaming"):
-            done = work(batch, named)
-            if predicate is not None:
-                done = done.filter(predicate)
-            if n_rows is not None:
-                done = done.head(n_rows)
-                n_rows -= done.height
-            yield done.select(asked)
-            if n_rows == 0:
-                return
+    def done(batch: pl.DataFrame) -> pl.DataFrame:
+        if batch.is_empty():
+            return schema.to_frame()
+        # Taking from a list and giving back cannot be interrupted, so no two threads ever share the work.
+        work = idle.pop() if idle else begin()
+        starts = range(0, batch.height, BATCH_ROWS)
+        results = [work(batch.slice(start, BATCH_ROWS)).select(schema.names()) for start in starts]
+        idle.append(work)
+        return pl.concat(results)
 
-    return register_io_source(source, schema=schema)
+    return rows.map_batches(done, schema=schema, streamable=True)
 
 
 class Differences:

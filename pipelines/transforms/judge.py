@@ -38,6 +38,8 @@ KIND = ("regime", "scope_id", "class_key", "class_rank", "scope_mask", "open_mas
 DAYS = ("contract_date", "loading_first", "loading_last", "discharge_first", "discharge_last")
 # What is compared with caps.
 PRICE = ("price_low_usd_per_bbl", "price_high_usd_per_bbl", "is_price_above_low", "price_tolerance_usd_per_bbl")
+# What is shown of them beside.
+SHOWN = ("price_usd_per_bbl", "price_basis", "quantity_bbl")
 # What a decision holds that prices are compared with.
 DECISION = (
     *("place_at_any_price", "has_out_of_scope", "is_exemption_open"),
@@ -59,13 +61,14 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
     Result: the columns of `VERDICTS`, in no particular order; lazy. Cargoes are judged in batches, each read once.
     """
     law = Law(book)
-    needed = [*dict.fromkeys([*OIL, *ties(book), *DAYS, *PRICE, "quantity_bbl", "price_usd_per_bbl"])]
+    return in_batches(
+        cargoes.select(judged_by(book)), VERDICTS.polars_schema(), lambda: _Sitting(law, regimes).verdicts
+    )
 
-    def inputs(asked: list[str]) -> list[str]:
-        carried = [name for name in ("shipment_id", "price_basis") if name in asked]
-        return [*needed, *carried, *(["price_notes"] if "reason_codes" in asked else [])]
 
-    return in_batches(cargoes, VERDICTS.polars_schema(), inputs, lambda: _Sitting(law, regimes).verdicts)
+def judged_by(book: Rulebook) -> list[str]:
+    """The columns of `CARGOES` that the judge looks at."""
+    return list(dict.fromkeys(["shipment_id", *OIL, *ties(book), *DAYS, *PRICE, *SHOWN, "price_notes"]))
 
 
 def situations_of(cargoes: pl.DataFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.DataFrame:
@@ -93,27 +96,19 @@ class _Sitting:
         facts = taken(cargoes.with_columns(level_date=LEVEL_DATE), legs["cargo"]).hstack([legs["nexus_basis"]])
         return facts if facts.is_empty() else facts.hstack(taken(self._rows["seen"], legs["situation_seen"]))
 
-    def verdicts(self, cargoes: pl.DataFrame, asked: list[str]) -> pl.DataFrame:
-        """The verdicts on a batch: at least the columns asked for."""
+    def verdicts(self, cargoes: pl.DataFrame) -> pl.DataFrame:
+        """The verdicts on a batch."""
         legs = self.legs(cargoes)
         if legs.is_empty():
             return VERDICTS.empty()
-        facts = cargoes.with_columns(level_date=LEVEL_DATE)
-        if "reason_codes" in asked:
-            facts = facts.with_columns(notes=_notes_number())
-        carried = ["shipment_id", "level_date", "price_usd_per_bbl", "price_basis", "quantity_bbl", "notes"]
-        facts = taken(facts.select(*PRICE, *(name for name in carried if name in facts.columns)), legs["cargo"])
+        shown = cargoes.select("shipment_id", *PRICE, *SHOWN, level_date=LEVEL_DATE, notes=_notes_number())
         situation = self._rows["seen"]["situation"].gather(legs["situation_seen"])
-        compared = _compared(facts.hstack(taken(self._rows["decisions"].select(DECISION), situation)))
+        decided = taken(self._rows["decisions"].select(DECISION), situation)
+        compared = _compared(taken(shown, legs["cargo"]).hstack(decided))
         outcome = situation * len(OUTCOMES) + compared["place"]
         told = taken(self._rows["outcomes"].select(*TOLD, "codes_number"), outcome)
-        judged = compared.drop(DECISION).hstack(told).hstack([legs["nexus_basis"]])
-        if "reason_codes" in asked:
-            listed = self._rows["codes"]["reason_codes"]
-            judged = judged.with_columns(
-                reason_codes=listed.gather(judged["codes_number"] * len(_NOTES) + judged["notes"])
-            )
-        return _with_amounts(judged)
+        codes = self._rows["codes"]["reason_codes"].gather(told["codes_number"] * len(_NOTES) + compared["notes"])
+        return _with_amounts(compared.hstack(told).hstack([legs["nexus_basis"], codes]))
 
     def legs(self, cargoes: pl.DataFrame) -> pl.DataFrame:
         """cargo (the place of its row), nexus_basis and situation_seen of each cargo under each regime in its nexus."""

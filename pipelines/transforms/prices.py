@@ -6,6 +6,7 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -28,6 +29,8 @@ RELATIVE_TOLERANCE = 1e-12
 # What names, densities and terms of sale follow from: few cargoes differ in it.
 DESCRIPTION = ("hs_code", "grade", "origin_project", "quantity_unit", "incoterm", "destination_country")
 COSTS = ("freight_cost", "insurance_cost", "other_cost")
+# What a price follows from.
+PRICED_BY = (*DESCRIPTION, *COSTS, "loading_first", "quantity", "value", "currency")
 # What pricing finds; a cargo brings the rest along.
 FOUND = (
     *("grade_key", "project_key", "bbl_per_unit_low", "bbl_per_unit", "bbl_per_unit_high", "bbl_basis"),
@@ -37,11 +40,16 @@ FOUND = (
 )
 
 
-def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr) -> pl.LazyFrame:
+def price_shipments(
+    shipments: pl.LazyFrame,
+    reference: PriceReference,
+    evidence_source: pl.Expr,
+    columns: Sequence[str] | None = None,
+) -> pl.LazyFrame:
     """Declared shipments as cargoes of `CARGOES`, one row each.
 
     shipments: `pipelines.contracts.shipments.declared_shipments`. evidence_source: the file they
-    come from.
+    come from. columns: those of `CARGOES` that are wanted; None: all.
     """
     cargoes = shipments.with_columns(
         evidence_kind=pl.lit("declared_shipment"),
@@ -51,21 +59,19 @@ def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence
         discharge_first=pl.col("discharge_date"),
         discharge_last=pl.col("discharge_date"),
     )
-    return priced(cargoes, reference)
+    return priced(cargoes, reference, columns)
 
 
-def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
-    """Adds names, barrels, exchange rate and price range; returns the columns of `CARGOES`.
+def priced(cargoes: pl.LazyFrame, reference: PriceReference, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+    """Adds names, barrels, exchange rate and price range; returns the columns of `CARGOES`, or those wanted of them.
 
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
-    needed = [*DESCRIPTION, *COSTS, "loading_first", "quantity", "value", "currency"]
-    return in_batches(
-        cargoes,
-        CARGOES.polars_schema(),
-        lambda asked: list(dict.fromkeys([*needed, *(name for name in asked if name not in FOUND)])),
-        lambda: _Pricing(reference).priced,
-    )
+    types = CARGOES.polars_schema()
+    schema = types if columns is None else pl.Schema({name: types[name] for name in columns})
+    brought = [name for name in schema.names() if name not in FOUND]
+    given = cargoes.select(*dict.fromkeys([*brought, *PRICED_BY]))
+    return in_batches(given, schema, lambda: _Pricing(reference).priced)
 
 
 class _Pricing:
@@ -77,7 +83,7 @@ class _Pricing:
         self._descriptions = Differences(DESCRIPTION)
         self._described = pl.DataFrame()
 
-    def priced(self, cargoes: pl.DataFrame, _: list[str]) -> pl.DataFrame:
+    def priced(self, cargoes: pl.DataFrame) -> pl.DataFrame:
         """A batch of cargoes with the columns of `FOUND`."""
         numbers, new = self._descriptions.numbers(cargoes)
         if new.height:

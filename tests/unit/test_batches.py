@@ -1,5 +1,7 @@
 """Work in batches: the same result whatever the size of a batch, and numbers that stay."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -14,18 +16,18 @@ from pipelines.transforms.batches import Differences, PairNumbers, in_batches, l
 from pipelines.transforms.judge import judge
 from tests.support import cargoes, shipment
 
-SCHEMA = {"number": pl.Int64(), "double": pl.Int64()}
+SCHEMA = pl.Schema({"number": pl.Int64(), "double": pl.Int64()})
 
 
 def doubled(rows: pl.LazyFrame, seen: list[int]) -> pl.LazyFrame:
     def begin() -> batches.Work:
-        def work(batch: pl.DataFrame, _: list[str]) -> pl.DataFrame:
+        def work(batch: pl.DataFrame) -> pl.DataFrame:
             seen.append(batch.height)
             return batch.with_columns(double=pl.col("number") * 2)
 
         return work
 
-    return in_batches(rows, SCHEMA, lambda _: ["number"], begin)
+    return in_batches(rows, SCHEMA, begin)
 
 
 @pytest.fixture
@@ -51,15 +53,29 @@ class TestInBatches:
     def test_no_row(self) -> None:
         assert doubled(pl.LazyFrame({"number": []}, schema={"number": pl.Int64()}), []).collect().schema == SCHEMA
 
-    def test_each_time_anew(self) -> None:
-        began = []
+    def test_work_is_not_shared_by_what_happens_at_the_same_time(self) -> None:
+        at_work: list[int] = []
+        began: list[int] = []
+        both = threading.Barrier(2, timeout=60)
 
         def begin() -> batches.Work:
-            began.append(1)
-            return lambda batch, _: batch.with_columns(double=pl.lit(len(began), pl.Int64))
+            mine = len(began)
+            began.append(mine)
 
-        frame = in_batches(pl.LazyFrame({"number": [1]}), SCHEMA, lambda _: ["number"], begin)
-        assert [frame.collect()["double"].item() for _ in range(2)] == [1, 2]
+            def work(batch: pl.DataFrame) -> pl.DataFrame:
+                assert mine not in at_work
+                at_work.append(mine)
+                both.wait()
+                at_work.remove(mine)
+                return batch.with_columns(double=pl.col("number") * 2)
+
+            return work
+
+        frame = in_batches(pl.LazyFrame({"number": [1]}), SCHEMA, begin)
+        with ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda _: frame.collect(), range(2)))
+        assert [result["double"].to_list() for result in found] == [[2], [2]]
+        assert began == [0, 1]
 
     def test_a_file_of_many_batches(self, tmp_path: Path) -> None:
         pl.DataFrame({"number": range(50)}).write_parquet(tmp_path / "rows.parquet", row_group_size=7)
