@@ -253,12 +253,19 @@ def monthly_rates(rates: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
-    """Adds what the incoterm contains, and the route by which freight is looked up, empty where none has points."""
+    """Adds what the incoterm contains, and the route by which freight is looked up, empty where none has points.
+
+    top_at_other_times, away from the days of all points: the most of the route, or of any, USD/bbl.
+    """
     terms = reference.incoterms.lazy().drop("note")
-    routes = [route for route in highest_freights(reference.freight_points).by_route if route]
-    is_route = pl.col("destination_country").is_in(routes).fill_null(False)
+    tops = highest_freights(reference.freight_points)
+    of_routes = {route: top for route, top in tops.by_route.items() if route}
+    is_route = pl.col("destination_country").is_in(list(of_routes)).fill_null(False)
     return cargoes.join(terms, on="incoterm", how="left").with_columns(
-        freight_route=pl.when(is_route).then("destination_country").otherwise(pl.lit(""))
+        freight_route=pl.when(is_route).then("destination_country").otherwise(pl.lit("")),
+        top_at_other_times=pl.col("destination_country").replace_strict(
+            of_routes, default=tops.of_all, return_dtype=pl.Float64
+        ),
     )
 
 
@@ -268,17 +275,15 @@ def _with_costs(cargoes: pl.DataFrame, reference: PriceReference, freights: pl.D
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(cost).fill_null(0.0) for cost in COSTS]
-    # Away from the days of all points: the most of the route, or of any.
-    at_other_times = pl.col("freight_route").replace_strict(
-        {route: top for route, top in tops.by_route.items() if route}, default=tops.of_all, return_dtype=pl.Float64
-    )
     day = pl.when(needs_freight).then("loading_first")
     found = looked_up(cargoes.select("freight_route", freight_day=day), freights)
     return cargoes.hstack(found).with_columns(
         itemised_costs=sum(costs[1:], costs[0]),
         has_itemised_costs=pl.any_horizontal(pl.col(cost).is_not_null() for cost in COSTS),
         lacks_costs=(needs_freight | needs_insurance).fill_null(False),
-        estimated_costs_high_usd_per_bbl=pl.when(needs_freight).then(pl.coalesce("top", at_other_times)).otherwise(0.0)
+        estimated_costs_high_usd_per_bbl=pl.when(needs_freight)
+        .then(pl.coalesce("top", "top_at_other_times"))
+        .otherwise(0.0)
         + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
     )
 
@@ -341,6 +346,9 @@ def price_range() -> dict[str, pl.Expr]:
     }
 
 
+_BASES = pl.Series(["cif_less_estimated_freight", "invoice_less_itemised_costs", "invoice_fob"])
+
+
 def _with_price(cargoes: pl.DataFrame) -> pl.DataFrame:
     """Adds the price range, its basis and its notes."""
     rate = pl.col("usd_per_unit_of_currency")
@@ -353,7 +361,8 @@ def _with_price(cargoes: pl.DataFrame) -> pl.DataFrame:
         "density_range": is_priced & (pl.col("bbl_per_unit_low") != pl.col("bbl_per_unit_high")),
         "monthly_exchange_rate": is_priced & (pl.col("rate_basis") == "fed_monthly_mean"),
     }
-    # Lists are slow to put together: the few there are are taken by their number.
+    basis = pl.when("lacks_costs").then(0).when("has_itemised_costs").then(1).otherwise(2)
+    # Texts and lists are slow to put together: the few there are are taken by their number.
     choice = pl.sum_horizontal(
         noted.fill_null(False).cast(pl.Int64) * 2**place for place, noted in enumerate(notes.values())
     )
@@ -368,12 +377,6 @@ def _with_price(cargoes: pl.DataFrame) -> pl.DataFrame:
         price_usd_per_bbl=pl.when("lacks_costs")
         .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
         .otherwise(point),
-        price_basis=pl.when(is_priced).then(
-            pl.when("lacks_costs")
-            .then(pl.lit("cif_less_estimated_freight"))
-            .when("has_itemised_costs")
-            .then(pl.lit("invoice_less_itemised_costs"))
-            .otherwise(pl.lit("invoice_fob"))
-        ),
+        price_basis=pl.lit(_BASES).gather(pl.when(is_priced).then(basis)),
         price_notes=pl.lit(listed).gather(choice),
     )
