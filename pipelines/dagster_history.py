@@ -13,6 +13,7 @@ import datetime as dt
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +30,9 @@ def kept_open(instance: dg.DagsterInstance) -> Iterator[None]:
         yield
         return
     engines: dict[str, Engine] = {}
+    own, own_has_table = storage._connect, storage.has_table
+    # Asked before each result of a check is stored, with a connection of its own; a table that is there stays.
+    storage.has_table = cache(own_has_table)  # type: ignore[method-assign]
 
     @contextmanager
     def connect(shard: str) -> Iterator[Connection]:
@@ -42,12 +46,11 @@ def kept_open(instance: dg.DagsterInstance) -> Iterator[None]:
             with engines[shard].connect() as connection, connection.begin():
                 yield connection
 
-    own = storage._connect
     storage._connect = connect  # type: ignore[method-assign]
     try:
         yield
     finally:
-        storage._connect = own  # type: ignore[method-assign]
+        storage._connect, storage.has_table = own, own_has_table  # type: ignore[method-assign]
         for engine in engines.values():
             engine.dispose()
 

@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.table_asset import (
+    UNCHANGED,
     Lineage,
     asset_key,
     asset_spec,
@@ -122,6 +123,7 @@ def monthly_asset(
             metadata={
                 "dagster/row_count": store.rows(table),
                 "months made": len(remade.made),
+                UNCHANGED: not remade.made and not remade.dropped,
                 "dagster/column_lineage": column_lineage(made_from),
             },
             check_results=told(table, findings, settings, context.run.run_id, keeps=store.only is None),

@@ -115,7 +115,7 @@ def stage(settings: Settings, release: dict[str, Any], file: Path) -> str:
     aside.mkdir(parents=True)
     digest = copy(file, aside / settings.warehouse_file.name)
     flush(aside / settings.warehouse_file.name)
-    _write_text(aside / BILL, bill_of_materials())
+    _write_text(aside / BILL, bill_of_materials(settings.kept_folder / "packages.json"))
     write(aside / "release.json", release)
     return digest
 
