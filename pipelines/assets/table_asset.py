@@ -96,6 +96,8 @@ def table_assets(
                 or any(read in stale for read in sources[table])
             ):
                 stale.append(table)
+        made: dict[Table, tuple[bool, list[Outcome]]] = {}
+        failure: ContractError | None = None
         try:
             frames = compute(settings, store, stale) if stale else {}
             for table, table_checks in checks.items():
@@ -103,18 +105,23 @@ def table_assets(
                 if (frame := frames.get(table.name)) is not None and table in stale:
                     recipe = None if made_from is None else made_from(table, settings, store)
                     is_changed = keep(table, frame, store, recipe, settings.is_full)
-                findings = look(table, table_checks, store, settings)
-                yield dg.MaterializeResult(
-                    asset_key=asset_key(table),
-                    metadata={
-                        "dagster/row_count": store.rows(table),
-                        "dagster/column_lineage": column_lineage(lines[table]),
-                        UNCHANGED: not is_changed,
-                    },
-                    check_results=told(table, findings, settings, context.run.run_id),
-                )
+                made[table] = is_changed, outcomes(table, look(table, table_checks, store, settings), settings)
         except ContractError as error:
-            raise dg.Failure(description=str(error)) from error
+            failure = error
+        finally:
+            log(name, [outcome for _, found in made.values() for outcome in found], settings, context.run.run_id)
+        for table, (is_changed, found) in made.items():
+            yield dg.MaterializeResult(
+                asset_key=asset_key(table),
+                metadata={
+                    "dagster/row_count": store.rows(table),
+                    "dagster/column_lineage": column_lineage(lines[table]),
+                    UNCHANGED: not is_changed,
+                },
+                check_results=[outcome.result() for outcome in found],
+            )
+        if failure is not None:
+            raise dg.Failure(description=str(failure)) from failure
         stored(settings, store)
 
     return assets
@@ -150,23 +157,21 @@ def check_spec(table: Table, check: TableCheck) -> dg.AssetCheckSpec:
     )
 
 
-def told(
-    table: Table, findings: Mapping[TableCheck, Finding], settings: Settings, run_id: str, keeps: bool = True
-) -> list[dg.AssetCheckResult]:
-    """Keeps what the checks of a table found in this night, and tells Dagster.
+def outcomes(table: Table, findings: Mapping[TableCheck, Finding], settings: Settings) -> "list[Outcome]":
+    """What the checks of a table found, and what that means in this night."""
+    return [Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
 
-    keeps: not for a run on some of the months; the release looks at all of them.
-    """
-    outcomes = [_Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
-    if keeps:
+
+def log(step: str, outcomes: "Sequence[Outcome]", settings: Settings, run_id: str) -> None:
+    """Keeps what the checks on the tables of a step found in this night."""
+    if outcomes:
         checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
         results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
-        CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
-    return [outcome.result() for outcome in outcomes]
+        CheckLog(settings.check_log_folder).add(step, results, settings.keep_days)
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
     """What a check found in this night, for Dagster and for `quality.check_results`."""
 
     table: Table
