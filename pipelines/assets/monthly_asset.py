@@ -105,7 +105,7 @@ def monthly_asset(
     )
     def asset(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         store, only = Store(settings.store_folder), months_of_run(context)
         is_of_night = only is None or NIGHT_TAG in context.run.tags
         if only is not None and is_of_night:
@@ -129,8 +129,8 @@ def monthly_asset(
                 UNCHANGED: not remade.made and not remade.dropped,
                 "dagster/column_lineage": column_lineage(made_from),
             },
-            check_results=[outcome.result() for outcome in found],
         )
+        yield from (outcome.result() for outcome in found)
 
     return asset
 

@@ -84,7 +84,7 @@ def table_assets(
     )
     def assets(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         store = Store(settings.store_folder)
         stale: list[Table] = []
         for table in checks:
@@ -118,8 +118,9 @@ def table_assets(
                     "dagster/column_lineage": column_lineage(lines[table]),
                     UNCHANGED: not is_changed,
                 },
-                check_results=[outcome.result() for outcome in found],
             )
+            # Inside the result of the table, Dagster would look each of them up twice.
+            yield from (outcome.result() for outcome in found)
         if failure is not None:
             raise dg.Failure(description=str(failure)) from failure
         stored(settings, store)

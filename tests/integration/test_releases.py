@@ -148,6 +148,7 @@ def test_a_wrong_unit_stops_the_night(home: Home, reference: Reference, monkeypa
     factor = pl.when(pl.col("unit") == "bbl").then(7.33).otherwise("bbl_per_unit")
     wrong = replace(reference, units=reference.units.with_columns(bbl_per_unit=factor))
     monkeypatch.setattr(law, "_reference", lambda: wrong)
+    monkeypatch.setattr(law, "shipped", lambda: "tables with a wrong unit")
     # Japan's figures are held against the units too, and would stop the night before.
     monkeypatch.setattr(law.japan, "failing_arithmetic", lambda figures, _: figures.clear())
     result = home.night()
