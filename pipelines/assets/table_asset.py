@@ -92,8 +92,8 @@ def table_assets(
             if (
                 made_from is None
                 or settings.is_full
-                or is_stale(table, made_from(table, settings, store), store)
                 or any(read in stale for read in sources[table])
+                or is_stale(table, made_from(table, settings, store), store)
             ):
                 stale.append(table)
         made: dict[Table, tuple[bool, list[Outcome]]] = {}

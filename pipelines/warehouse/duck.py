@@ -172,9 +172,15 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
                 connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
             else:
                 connection.execute(table.duckdb_ddl())
+        to_come = list(queries.values())
         for table, sql in queries.items():
-            connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
-            results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
+            del to_come[0]
+            # Rows that only leave DuckDB need not be a table in it first.
+            if any(table.full_name in later for later in to_come):
+                connection.execute(f"CREATE TABLE {table.full_name} AS {sql}")
+                results[table] = query(connection, f"FROM {table.full_name}")
+            else:
+                results[table] = query(connection, sql)
     return results
 
 

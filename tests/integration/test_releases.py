@@ -221,16 +221,17 @@ class TestPublished:
         ]
 
 
-class TestDiff:
-    @pytest.fixture(scope="class")
-    def two_nights(self, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-        settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
-        file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
-        assert run_night(settings).success
-        shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)
-        assert run_night(settings).success
-        return settings
+@pytest.fixture(scope="module")
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
+    file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
+    assert run_night(settings).success
+    shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)
+    assert run_night(settings).success
+    return settings
 
+
+class TestDiff:
     def test_the_last_two(self, two_nights: Settings, tmp_path: Path) -> None:
         out = tmp_path / "changed.csv"
         done = plimsoll("diff", "--out", out, home=two_nights.home)
