@@ -114,14 +114,9 @@ def judge_without_writing(shipments: Path, folder: Path) -> Work:
     return work
 
 
-def judge_situations(shipments: Path, folder: Path) -> Work:
-    """What `judge` does before it returns its plan: the look at the cargoes, and the reading of the law."""
-    import polars as pl
-
-    from pipelines.rules.rulebook import Rulebook
-    from pipelines.transforms.judge import judge
-
-    return lambda: judge(pl.scan_parquet(cargoes_of(shipments)), Rulebook.load())
+def read_cargoes(shipments: Path, folder: Path) -> Work:
+    """Reading the columns of priced cargoes that the judge asks for: the first half of the floor."""
+    return _reading(cargoes_of(shipments))
 
 
 def assess(shipments: Path, folder: Path) -> Work:
@@ -195,16 +190,23 @@ def floor_shipments(shipments: Path, folder: Path) -> Work:
 def _floor(source: Path, written: Path) -> Work:
     import polars as pl
 
-    columns = columns_read(source)
+    read = _reading(source)
     rows = pl.scan_parquet(written).select(pl.len()).collect().item()
     sample = pl.read_parquet(written, n_rows=min(rows, SAMPLE_ROWS))
     parts = [sample.slice(0, rows - start).lazy() for start in range(0, rows, SAMPLE_ROWS)]
 
     def work() -> None:
-        pl.scan_parquet(source).select(pl.col(columns).null_count()).collect(engine="streaming")
+        read()
         pl.concat(parts).sink_parquet(written.with_name("floor.parquet"), row_group_size=ROW_GROUP_ROWS)
 
     return work
+
+
+def _reading(source: Path) -> Work:
+    import polars as pl
+
+    columns = columns_read(source)
+    return lambda: pl.scan_parquet(source).select(pl.col(columns).null_count()).collect(engine="streaming")
 
 
 def columns_read(source: Path) -> list[str]:
@@ -267,7 +269,7 @@ PEER_COLUMNS = (
 )
 
 PRODUCT: tuple[Callable[[Path, Path], Work], ...] = (
-    *(price, judge_cargoes, judge_shipments, judge_as_peers, judge_without_writing, judge_situations),
+    *(price, judge_cargoes, judge_shipments, judge_as_peers, judge_without_writing, read_cargoes),
     *(assess, intake, intake_reading, night, floor_cargoes, floor_shipments),
 )
 PEERS: tuple[Callable[[Path, Path], Work], ...] = (duckdb_sql, dbt_duckdb, pandas_merges)

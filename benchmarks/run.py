@@ -35,7 +35,7 @@ LARGEST = {
     "price": ALWAYS, "judge_cargoes": ALWAYS, "floor_cargoes": ALWAYS,
     "judge_shipments": ALWAYS, "floor_shipments": 5,
     "judge_as_peers": ALWAYS, "duckdb_sql": 20, "dbt_duckdb": 5, "pandas_merges": 5,
-    "judge_without_writing": 5, "judge_situations": 5,
+    "judge_without_writing": 20, "read_cargoes": 20,
     "intake": 1, "intake_reading": 1, "assess": 1, "night": 1,
 }  # fmt: skip
 SLOW = ("assess", "night", "dbt_duckdb", "pandas_merges")  # measured fewer times

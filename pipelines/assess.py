@@ -94,11 +94,9 @@ def assess_file(
     cargoes = price_shipments(intake.accepted.lazy(), figures, pl.lit(shown_name(path)))
     if estimate_unpriced:
         cargoes = with_estimated_prices(cargoes, figures.crude_prices_monthly, figures.crude_price_points)
-    # The judge looks at its cargoes more than once, so they are priced once and kept.
-    priced = cargoes.collect().lazy()
     order = intake.accepted.select("shipment_id").with_row_index("position").lazy()
     verdicts = (
-        judge(priced, book.as_of(as_of), regimes or None)
+        judge(cargoes, book.as_of(as_of), regimes or None)
         .join(order, on="shipment_id", how="left")
         .sort("position", pl.col("regime").cast(pl.Enum(book.regime_codes)))
         .drop("position")

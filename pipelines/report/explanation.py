@@ -126,7 +126,9 @@ def _evidence_note(cargo: Row, reference: Reference) -> str | None:
 def _cases(cargo: pl.DataFrame, book: Rulebook, regimes: Sequence[str] | None) -> list["_Case"]:
     """The cargo under each regime of its nexus, with everything that the judge found."""
     law = Law(book)
-    seen = situations_of(cargo.lazy(), law, regimes).collect()
+    seen = situations_of(cargo, law, regimes)
+    if seen.is_empty():
+        return []
     situations = seen.lazy().select(SITUATION).filter(pl.col("scope_id").is_null())
     levels = levels_of(situations, law).collect()
     reliefs = reliefs_of(levels.lazy(), law).collect()

@@ -122,7 +122,7 @@ class Law:
         return pl.DataFrame(rows, schema={"regime": pl.String(), "era": pl.Int32(), "own_era": pl.Int32()})
 
     def voyage(self, longest: dt.timedelta) -> pl.Expr:
-        """The eras of a cargo's days as one number, below `voyages`.
+        """The eras of a cargo's days as one number, below `voyages`. For frames, not for lazy ones.
 
         longest: how long after its loading a cargo whose discharge is not known may have been discharged.
         """
@@ -132,9 +132,8 @@ class Law:
             "discharge_first_era": pl.coalesce("discharge_first", "loading_first"),
             "discharge_last_era": pl.coalesce("discharge_last", pl.col("loading_last") + longest),
         }
-        contract = _place(self.contract_days, pl.col("contract_date")) + 1
         digits = {name: _place(self.voyage_days, day) for name, day in days.items()}
-        digits["contract_era"] = pl.when(pl.col("contract_date").is_not_null()).then(contract).otherwise(0)
+        digits["contract_era"] = (_place(self.contract_days, pl.col("contract_date")) + 1).fill_null(0)
         digits["is_discharge_known"] = pl.col("discharge_last").is_not_null().cast(pl.Int64)
         number = pl.lit(0, pl.Int64)
         for name, base in self._bases.items():
@@ -443,13 +442,14 @@ def _stretches(days: list[dt.date], days_by_regime: dict[str, list[dt.date]]) ->
 
 def _place(days: list[dt.date], day: pl.Expr) -> pl.Expr:
     """How many of the days are not after a day."""
-    turns = pl.Series(days, dtype=pl.Date())
-
-    def placed(batch: pl.Series) -> pl.Series:
-        return pl.Series(turns.search_sorted(batch, side="right"), dtype=pl.Int64)
-
-    # As an expression of its own, the search would gather all cargoes in memory before it starts.
-    return day.map_batches(placed, return_dtype=pl.Int64(), is_elementwise=True)
+    if not days:
+        return pl.when(day.is_not_null()).then(pl.lit(0, pl.Int64))
+    # Looked up by the number of the day, from the day before all of them to the last of them.
+    first, last = days[0] - dt.timedelta(days=1), days[-1]
+    every_day = pl.date_range(first, last, eager=True)
+    places = pl.Series(days, dtype=pl.Date()).search_sorted(every_day, side="right").cast(pl.Int64)
+    number = day.to_physical().clip(every_day[:1].to_physical().item(), every_day[-1:].to_physical().item())
+    return pl.lit(places).gather(number - every_day[:1].to_physical().item())
 
 
 def _text(value: object) -> str | None:

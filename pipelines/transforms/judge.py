@@ -19,21 +19,36 @@ from pipelines.contracts.cargoes import PRICE_NOTES, VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
+from pipelines.transforms.batches import Differences, PairNumbers, in_batches, taken
 from pipelines.transforms.classes import class_options
 from pipelines.transforms.nexus import regimes_met, ties
 from pipelines.transforms.readings import SITUATION, STRADDLING, decide, outcomes_of
 
 # J-5: how long after loading a cargo whose discharge is not known may have been discharged.
 LONGEST_VOYAGE = dt.timedelta(days=60)
+LEVEL_DATE = pl.coalesce("discharge_last", "loading_last")
 
+# What the law sees of the oil itself, whatever the regime.
+OIL = (
+    *("evidence_kind", "hs_code", "origin_country", "transport_mode"),
+    *("grade_key", "project_key", "destination_country"),
+)
 # What the law sees of a leg beside its days.
 KIND = ("regime", "scope_id", "class_key", "class_rank", "scope_mask", "open_mask")
+DAYS = ("contract_date", "loading_first", "loading_last", "discharge_first", "discharge_last")
+# What is compared with caps.
+PRICE = ("price_low_usd_per_bbl", "price_high_usd_per_bbl", "is_price_above_low", "price_tolerance_usd_per_bbl")
 # What a decision holds that prices are compared with.
 DECISION = (
-    *("situation", "is_only_out_of_scope", "is_only_exempt", "is_only_capped", "has_out_of_scope"),
-    *("is_exemption_open", "lowest_cap", "highest_cap", "lowest_prior", "highest_prior", "cap_usd_per_bbl"),
+    *("place_at_any_price", "has_out_of_scope", "is_exemption_open"),
+    *("lowest_cap", "highest_cap", "lowest_prior", "highest_prior"),
 )
 OUTCOMES = (*VERDICT_VALUES, STRADDLING)
+# What follows from situation and outcome.
+TOLD = (
+    *("regime", "verdict", "product_class", "cap_id", "cap_usd_per_bbl"),
+    *("transition_id", "exemption_id", "reason", "confidence"),
+)
 
 
 def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -41,83 +56,163 @@ def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None =
 
     cargoes: the frame of `pipelines.contracts.cargoes`.
     regimes: judge these only; None judges every regime in the nexus.
-    Result: the columns of `VERDICTS`, in no particular order; lazy. Called, it looks through the cargoes once for what
-    the law sees of them.
+    Result: the columns of `VERDICTS`, in no particular order; lazy. Cargoes are judged in batches, each read once.
     """
     law = Law(book)
-    legs, situations = _seen(cargoes.with_columns(notes=_notes_number()), law, regimes)
-    # Situations are few, so the law is read for them here and now; the cargoes stay lazy.
-    told_apart = law.as_the_regime_sees(situations)
-    decisions = decide(told_apart.lazy().select(SITUATION).unique(), law).collect()
-    decided = told_apart.join(decisions, on=SITUATION, how="left", nulls_equal=True).select("kind_voyage", *DECISION)
-    judged = _compared(legs.join(decided.lazy(), on="kind_voyage", how="left"))
-    outcomes = _told_by_outcome(decisions)
-    told = judged.join(outcomes.lazy(), on="outcome", how="left")
-    return _with_codes(_with_amounts(told), outcomes).select(VERDICTS.polars_schema().names())
+    needed = [*dict.fromkeys([*OIL, *ties(book), *DAYS, *PRICE, "quantity_bbl", "price_usd_per_bbl"])]
+
+    def inputs(asked: list[str]) -> list[str]:
+        carried = [name for name in ("shipment_id", "price_basis") if name in asked]
+        return [*needed, *carried, *(["price_notes"] if "reason_codes" in asked else [])]
+
+    return in_batches(cargoes, VERDICTS.polars_schema(), inputs, lambda: _Sitting(law, regimes).verdicts)
 
 
-def situations_of(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
-    """The rows of `legs_of` with the columns of `SITUATION` and `level_date`."""
-    legs, situations = _seen(cargoes, law, regimes)
-    classes = class_options(cargoes.select("hs_code"), law.book)
-    return legs.join(situations.lazy().drop("class_key", "class_rank"), on="kind_voyage", how="left").join(
-        classes, on=["regime", "hs_code"], how="left"
-    )
+def situations_of(cargoes: pl.DataFrame, law: Law, regimes: Sequence[str] | None = None) -> pl.DataFrame:
+    """The legs of cargoes, as `legs_of`, with the columns of `SITUATION` and `level_date`."""
+    return _Sitting(law, regimes).situations(cargoes)
 
 
-def _seen(cargoes: pl.LazyFrame, law: Law, regimes: Sequence[str] | None) -> tuple[pl.LazyFrame, pl.DataFrame]:
-    """The rows of `legs_of` with `level_date` and `kind_voyage` instead of the regime, and every situation of those.
+class _Sitting:
+    """The judge at work on one batch after another: all that was told apart so far, and what the law says of it.
 
-    A kind is what the law sees of a leg beside its days, a voyage the eras of its days; `kind_voyage` is the number of
-    both. Legs are many, so they are joined by numbers instead of texts; kinds and voyages are few, so each kind is
-    taken on each voyage, whether a cargo has made it or not. Situations: kind_voyage and `SITUATION`; a leg that is out
-    of scope has no class.
+    Tables stand in the order of the numbers of `Differences`; `legs` numbers what it has not met yet.
     """
-    # What the law sees of the oil itself differs between few cargoes, so it is looked up once for each difference.
-    oil = [
-        *("evidence_kind", "hs_code", "origin_country", "transport_mode"),
-        *("grade_key", "project_key", "destination_country"),
-    ]
-    voyage = law.voyage(LONGEST_VOYAGE).alias("voyage")
-    differences = [
-        cargoes.select(oil).unique().with_row_index("oil"),
-        regimes_met(cargoes, law.book, regimes),
-        cargoes.select(voyage).unique(),
-    ]
-    oils, met, voyages = pl.collect_all(differences, engine="streaming")
-    codes = law.book.regime_codes
-    number = pl.col("regime").replace_strict(codes, range(len(codes)), return_dtype=pl.UInt32())
-    of_oils = (
-        oils.lazy()
-        .with_columns(scope_id=scope_rule(law.book), **law.scope_masks())
-        .join(law.regimes.lazy(), how="cross")
-        .join(class_options(oils.lazy().select("hs_code"), law.book), on=["regime", "hs_code"], how="left")
-        .with_columns(
-            pl.when(pl.col("scope_id").is_null()).then(column) for column in ("class_key", "class_rank")
+
+    def __init__(self, law: Law, regimes: Sequence[str] | None) -> None:
+        self._law, self._regimes = law, regimes
+        self._oils, self._ties = Differences(OIL), Differences(ties(law.book))
+        self._kinds, self._voyages = Differences(KIND), Differences(["voyage"])
+        self._seen = PairNumbers()
+        self._situations, self._codes = Differences(SITUATION), Differences(["codes"])
+        self._rows: dict[str, pl.DataFrame] = {}
+
+    def situations(self, cargoes: pl.DataFrame) -> pl.DataFrame:
+        """The legs of a batch with their situations and their own days; of no leg only the columns of cargoes."""
+        legs = self.legs(cargoes)
+        facts = taken(cargoes.with_columns(level_date=LEVEL_DATE), legs["cargo"]).hstack([legs["nexus_basis"]])
+        return facts if facts.is_empty() else facts.hstack(taken(self._rows["seen"], legs["situation_seen"]))
+
+    def verdicts(self, cargoes: pl.DataFrame, asked: list[str]) -> pl.DataFrame:
+        """The verdicts on a batch: at least the columns asked for."""
+        legs = self.legs(cargoes)
+        if legs.is_empty():
+            return VERDICTS.empty()
+        facts = cargoes.with_columns(level_date=LEVEL_DATE)
+        if "reason_codes" in asked:
+            facts = facts.with_columns(notes=_notes_number())
+        carried = ["shipment_id", "level_date", "price_usd_per_bbl", "price_basis", "quantity_bbl", "notes"]
+        facts = taken(facts.select(*PRICE, *(name for name in carried if name in facts.columns)), legs["cargo"])
+        situation = self._rows["seen"]["situation"].gather(legs["situation_seen"])
+        compared = _compared(facts.hstack(taken(self._rows["decisions"].select(DECISION), situation)))
+        outcome = situation * len(OUTCOMES) + compared["place"]
+        told = taken(self._rows["outcomes"].select(*TOLD, "codes_number"), outcome)
+        judged = compared.drop(DECISION).hstack(told).hstack([legs["nexus_basis"]])
+        if "reason_codes" in asked:
+            listed = self._rows["codes"]["reason_codes"]
+            judged = judged.with_columns(
+                reason_codes=listed.gather(judged["codes_number"] * len(_NOTES) + judged["notes"])
+            )
+        return _with_amounts(judged)
+
+    def legs(self, cargoes: pl.DataFrame) -> pl.DataFrame:
+        """cargo (the place of its row), nexus_basis and situation_seen of each cargo under each regime in its nexus."""
+        regimes = len(self._law.book.regime_codes)
+        oil, tie = self._oil_numbers(cargoes), self._tie_numbers(cargoes)
+        voyage, new_voyages = self._voyages.numbers(cargoes.select(voyage=self._law.voyage(LONGEST_VOYAGE)))
+        self._add("voyages", new_voyages)
+        reached = taken(self._rows["ties"], tie)
+        legs = (
+            reached.select(cargo=pl.int_range(pl.len()), met=pl.int_ranges("first_met", "end_met"))
+            .filter(pl.col("met").list.len() > 0)
+            .explode("met")
         )
-        .with_columns(pl.col(mask) & pl.col("scope_bits") for mask in ("scope_mask", "open_mask"))
-        .select(*KIND, oil_regime=pl.col("oil") * len(codes) + number, kind=pl.struct(KIND).rank("dense"))
-        .collect()
-    )  # fmt: skip
-    kind_voyage = pl.col("kind").cast(pl.Int64) * law.voyages + pl.col("voyage")
-    legs = (
-        cargoes.join(oils.lazy(), on=oil, how="left", nulls_equal=True)
-        .with_columns(voyage, level_date=pl.coalesce("discharge_last", "loading_last"))
-        .join(
-            met.lazy().with_columns(regime_number=number).drop("regime"),
-            on=ties(law.book),
-            how="inner",
-            nulls_equal=True,
-        )
-        .with_columns(oil_regime=pl.col("oil") * len(codes) + pl.col("regime_number"))
-        .join(of_oils.lazy().select("oil_regime", "kind"), on="oil_regime", how="left")
-        .with_columns(kind_voyage=kind_voyage)
-    )
-    kinds = of_oils.select("kind", *KIND).unique()
-    situations = kinds.join(voyages, how="cross").select(
-        *KIND, kind_voyage=kind_voyage, **law.eras(pl.col("voyage"))
-    )  # fmt: skip
-    return legs, situations
+        legs = legs.hstack(taken(self._rows["met"], legs["met"]))
+        oil_regime = oil.gather(legs["cargo"]) * regimes + legs["regime_number"]
+        kind = self._rows["oils"]["kind"].gather(oil_regime)
+        return legs.with_columns(situation_seen=self._seen_numbers(kind, voyage.gather(legs["cargo"])))
+
+    def _add(self, name: str, rows: pl.DataFrame) -> None:
+        known = self._rows.get(name)
+        self._rows[name] = rows if known is None else pl.concat([known, rows], rechunk=True)
+
+    def _oil_numbers(self, cargoes: pl.DataFrame) -> pl.Series:
+        """Numbers of the oils; "oils" then holds their kind under each regime, at oil * regimes + regime."""
+        numbers, new = self._oils.numbers(cargoes)
+        if new.height:
+            law = self._law
+            of_oils = (
+                new.lazy()
+                .with_row_index("oil")
+                .with_columns(scope_id=scope_rule(law.book), **law.scope_masks())
+                .join(law.regimes.lazy().with_row_index("regime_number"), how="cross")
+                .join(class_options(new.lazy(), law.book), on=["regime", "hs_code"], how="left")
+                .with_columns(
+                    # Out of scope, a leg has no class.
+                    pl.when(pl.col("scope_id").is_null()).then(column)
+                    for column in ("class_key", "class_rank")
+                )
+                .with_columns(pl.col(mask) & pl.col("scope_bits") for mask in ("scope_mask", "open_mask"))
+                .sort("oil", "regime_number")
+                .select(KIND)
+                .collect()
+            )
+            kinds, new_kinds = self._kinds.numbers(of_oils)
+            self._add("oils", pl.DataFrame({"kind": kinds}))
+            self._add("kinds", new_kinds)
+        return numbers
+
+    def _tie_numbers(self, cargoes: pl.DataFrame) -> pl.Series:
+        """Numbers of the ties; "ties" then tells which rows of "met" are theirs."""
+        numbers, new = self._ties.numbers(cargoes)
+        if new.height:
+            codes = pl.Enum(self._law.book.regime_codes)
+            met = (
+                regimes_met(new.with_row_index("tie").lazy(), self._law.book, self._regimes)
+                .with_columns(regime_number=pl.col("regime").cast(codes).to_physical().cast(pl.Int64))
+                .sort("tie", "regime_number")
+                .collect()
+            )
+            first = self._rows["met"].height if "met" in self._rows else 0
+            counts = (
+                new.with_row_index("tie")
+                .select("tie")
+                .join(met.group_by("tie").len(), on="tie", how="left", maintain_order="left")
+            )
+            end = first + pl.col("len").fill_null(0).cum_sum().cast(pl.Int64)
+            self._add("ties", counts.select(first_met=end.shift(fill_value=first), end_met=end))
+            self._add("met", met.select("regime_number", "nexus_basis"))
+        return numbers
+
+    def _seen_numbers(self, kind: pl.Series, voyage: pl.Series) -> pl.Series:
+        """Numbers of kinds on voyages; "seen" then holds their situations."""
+        numbers, new = self._seen.numbers(kind, voyage)
+        if new.height:
+            kinds, voyages = taken(self._rows["kinds"], new["row"]), taken(self._rows["voyages"], new["column"])
+            seen = kinds.hstack(voyages).select(*KIND, **self._law.eras(pl.col("voyage"))).select(SITUATION)
+            self._add("seen", seen.hstack([self._situation_numbers(seen)]))
+        return numbers
+
+    def _situation_numbers(self, seen: pl.DataFrame) -> pl.Series:
+        """Numbers of situations; "decisions", "outcomes" and "codes" then hold what the law says of them."""
+        numbers, new = self._situations.numbers(self._law.as_the_regime_sees(seen).select(SITUATION))
+        if new.height:
+            first = self._rows["decisions"].height if "decisions" in self._rows else 0
+            decisions = (
+                new.join(
+                    decide(new.lazy(), self._law).drop("situation").collect(),
+                    on=SITUATION,
+                    how="left",
+                    nulls_equal=True,
+                    maintain_order="left",
+                )
+            ).with_columns(situation=pl.int_range(first, first + new.height), place_at_any_price=_place_at_any_price())
+            outcomes = _told_by_outcome(decisions)
+            codes_number, new_codes = self._codes.numbers(outcomes.select(pl.col("codes").list.join(";")))
+            self._add("decisions", decisions.select(DECISION))
+            self._add("outcomes", outcomes.select(TOLD).hstack([codes_number.alias("codes_number")]))
+            self._add("codes", _with_notes(new_codes["codes"]))
+        return numbers.alias("situation")
 
 
 def scope_rule(book: Rulebook) -> pl.Expr:
@@ -170,8 +265,8 @@ def _bound(column: str, unknown: float) -> pl.Expr:
     return pl.col(column).fill_null(unknown) - pl.col("price_tolerance_usd_per_bbl")
 
 
-def _compared(legs: pl.LazyFrame) -> pl.LazyFrame:
-    """Adds `outcome`, a number of `_told_by_outcome`, and is_above_cap.
+def _compared(legs: pl.DataFrame) -> pl.DataFrame:
+    """Adds `place`, that of the outcome in `OUTCOMES`, and is_above_cap.
 
     The comparison of price and cap is exact but for the rounding of binary arithmetic (J-13).
     """
@@ -183,12 +278,8 @@ def _compared(legs: pl.LazyFrame) -> pl.LazyFrame:
     )
     undecided = pl.when(straddled).then(_place(STRADDLING)).otherwise(_place("indeterminate"))
     place = (
-        pl.when("is_only_out_of_scope")
-        .then(_place("out_of_scope"))
-        .when("is_only_exempt")
-        .then(_place("exempt"))
-        .when(~pl.col("is_only_capped"))
-        .then(_place("indeterminate"))
+        pl.when(pl.col("place_at_any_price").is_not_null())
+        .then("place_at_any_price")
         .when(~is_priced)
         .then(_place("unpriced"))
         .when(covered)
@@ -203,11 +294,22 @@ def _compared(legs: pl.LazyFrame) -> pl.LazyFrame:
     )
     has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
     return legs.with_columns(
-        outcome=pl.col("situation").cast(pl.Int64) * len(OUTCOMES) + place,
+        place=place,
         is_above_cap=pl.when(has_sure_cap & covered)
         .then(False)
         .when(has_sure_cap & is_above(pl.col("highest_cap")))
         .then(True),
+    )
+
+
+def _place_at_any_price() -> pl.Expr:
+    return (
+        pl.when("is_only_out_of_scope")
+        .then(_place("out_of_scope"))
+        .when("is_only_exempt")
+        .then(_place("exempt"))
+        .when(~pl.col("is_only_capped"))
+        .then(_place("indeterminate"))
     )
 
 
@@ -216,26 +318,22 @@ def _place(outcome: str) -> pl.Expr:
 
 
 def _told_by_outcome(decisions: pl.DataFrame) -> pl.DataFrame:
-    """The columns of the verdict that follow from situation and outcome, by the number of both."""
-    place = pl.col("outcome").replace_strict(OUTCOMES, range(len(OUTCOMES)), return_dtype=pl.Int64())
-    situation = decisions.lazy().select("situation", "regime", "product_class", "cap_id")
+    """`TOLD` and codes for each situation, in their order, and in each for every one of `OUTCOMES`, in theirs."""
+    situation = decisions.lazy().select("situation", "regime", "product_class", "cap_id", "cap_usd_per_bbl")
     return (
         outcomes_of(decisions.lazy())
         .join(situation, on="situation", how="left")
-        .with_columns(
-            verdict=pl.col("outcome").replace(STRADDLING, "indeterminate"),
-            codes_number=pl.col("codes").list.join(";").rank("dense"),
-            outcome=pl.col("situation").cast(pl.Int64) * len(OUTCOMES) + place,
-        )
-        .drop("situation")
+        .sort("situation", pl.col("outcome").cast(pl.Enum(OUTCOMES)))
+        .with_columns(verdict=pl.col("outcome").replace(STRADDLING, "indeterminate"))
+        .select(*TOLD, "codes")
         .collect()
     )
 
 
-def _with_amounts(told: pl.LazyFrame) -> pl.LazyFrame:
+def _with_amounts(judged: pl.DataFrame) -> pl.DataFrame:
     """Adds margin and money above the cap."""
     margin = pl.col("cap_usd_per_bbl") - pl.col("price_usd_per_bbl")
-    return told.with_columns(
+    return judged.with_columns(
         # At the cap the margin is nothing, not the rounding of a division (J-13).
         margin_usd_per_bbl=pl.when(margin.abs() <= pl.col("price_tolerance_usd_per_bbl")).then(0.0).otherwise(margin),
         excess_value_usd=_excess_value_usd(),
@@ -249,22 +347,20 @@ _NOTES = [
 
 
 def _notes_number() -> pl.Expr:
-    texts = [";".join(notes) for notes in _NOTES]
-    return pl.col("price_notes").list.join(";").replace_strict(texts, range(len(texts)), return_dtype=pl.UInt32())
+    bits = {note: 2**place for place, note in enumerate(reversed(PRICE_NOTES))}
+    return pl.col("price_notes").list.eval(pl.element().replace_strict(bits, return_dtype=pl.Int64())).list.sum()
 
 
-def _with_codes(told: pl.LazyFrame, outcomes: pl.DataFrame) -> pl.LazyFrame:
-    """Adds the codes of the outcome and of the price. Lists are slow to put together: the few there are are joined."""
-    notes = pl.LazyFrame({"notes": range(len(_NOTES)), "of_price": _NOTES}, schema_overrides={"notes": pl.UInt32()})
-    number = pl.col("codes_number") * len(_NOTES) + pl.col("notes")
-    listed = (
-        outcomes.lazy()
-        .select("codes_number", "codes")
-        .unique("codes_number")
-        .join(notes, how="cross")
-        .select(all_codes=number, reason_codes=pl.concat_list("codes", "of_price"))
+def _with_notes(codes: pl.Series) -> pl.DataFrame:
+    """reason_codes: each of the codes (joined by ;) with every choice of notes, in the order of both.
+
+    Lists are slow to put together: the few there are are taken by their number.
+    """
+    choices = pl.DataFrame({"notes": _NOTES}, schema={"notes": pl.List(pl.String())})
+    split = codes.to_frame().select(codes=pl.when(pl.col("codes") != "").then(pl.col("codes").str.split(";")))
+    return split.join(choices, how="cross", maintain_order="left_right").select(
+        reason_codes=pl.concat_list(pl.col("codes").fill_null([]), "notes")
     )
-    return told.with_columns(all_codes=number).join(listed, on="all_codes", how="left")
 
 
 def _excess_value_usd() -> pl.Expr:

@@ -5,7 +5,6 @@ Add here: another way for a cargo to meet a regime.
 Keep out: which country brings which regime (`data/rules/nexus_*.csv`, `regimes.csv`).
 """
 
-import datetime as dt
 from collections.abc import Sequence
 
 import polars as pl
@@ -21,7 +20,7 @@ def legs_of(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None
     of a country that does. Assumed: nothing was declared and no provider brings any regime, unless every
     provider is named: then no regime is met, and the cargo has no leg.
     """
-    met = regimes_met(cargoes, book, regimes)
+    met = regimes_met(cargoes.select(ties(book)).unique(), book, regimes)
     return cargoes.join(met, on=ties(book), how="inner", nulls_equal=True)
 
 
@@ -31,48 +30,57 @@ def ties(book: Rulebook) -> list[str]:
     return ["nexus", "destination_country", *PROVIDER_ROLES, *(["loading_first", "loading_last"] if dated else [])]
 
 
-def regimes_met(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
-    """The regimes that each difference in `ties` meets, one row each: the ties, `regime` and `nexus_basis`."""
-    reached = {row["regime"]: _reached_by_provider(row["regime"], book) for row in book.regimes.to_dicts()}
-    reaches_none = ~pl.any_horizontal(reached.values())
+def regimes_met(differences: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
+    """The regimes that each of these rows with the columns of `ties` meets: a row for each, `regime`, `nexus_basis`."""
+    regime = pl.col("regime")
+    judged = (
+        book.regimes.lazy()
+        .select("regime", "destination_nexus")
+        .with_row_index("place")
+        .filter(regime.is_in(list(regimes)) if regimes is not None else True)
+        .select("regime", "destination_nexus", bit=pl.lit(1, pl.Int64) * 2 ** pl.col("place"))
+    )
     all_named = pl.all_horizontal(pl.col(role).is_not_null() for role in PROVIDER_ROLES)
-    is_assumed = pl.col("nexus").is_null() & reaches_none & ~all_named
     declared = pl.concat_str(pl.lit(";"), "nexus", pl.lit(";"))
-    legs = []
-    for row in book.regimes.to_dicts():
-        code = row["regime"]
-        if regimes is not None and code not in regimes:
-            continue
-        destination = pl.lit(row["destination_nexus"], pl.String)
-        is_destination = (pl.col("destination_country") == destination).fill_null(False)
-        basis = (
-            pl.when(declared.str.contains(f";{code};", literal=True))
-            .then(pl.lit("declared"))
-            .when(is_destination | reached[code])
-            .then(pl.lit("inferred"))
-            .when(is_assumed)
-            .then(pl.lit("assumed"))
-        )
-        legs.append(pl.when(basis.is_not_null()).then(pl.struct(regime=pl.lit(code), nexus_basis=basis)))
-    met = pl.concat_list(legs).list.drop_nulls()
-    return cargoes.select(ties(book)).unique().with_columns(leg=met).explode("leg").unnest("leg")
+    named = declared.str.contains(pl.concat_str(pl.lit(";"), regime, pl.lit(";")), literal=True)
+    is_destination = (pl.col("destination_country") == pl.col("destination_nexus")).fill_null(False)
+    basis = (
+        pl.when(named)
+        .then(pl.lit("declared"))
+        .when(is_destination | ((pl.col("brought") & pl.col("bit")) != 0))
+        .then(pl.lit("inferred"))
+        .when(pl.col("nexus").is_null() & (pl.col("brought") == 0) & ~all_named)
+        .then(pl.lit("assumed"))
+    )
+    return (
+        differences.with_columns(brought=_brought_by_providers(book))
+        .join(judged, how="cross")
+        .with_columns(nexus_basis=basis)
+        .filter(pl.col("nexus_basis").is_not_null())
+        .drop("destination_nexus", "brought", "bit")
+    )
 
 
-def _reached_by_provider(regime: str, book: Rulebook) -> pl.Expr:
-    """True where a provider in a role that the regime covers, or may cover, is of one of its countries."""
-    is_of_regime = pl.col("regime") == regime
-    roles = book.nexus_services.filter(is_of_regime, pl.col("is_covered") != "no")["role"].to_list()
-    countries: dict[tuple[str, dt.date | None, dt.date | None], list[str]] = {}
-    for row in book.nexus_countries.filter(is_of_regime).iter_rows(named=True):
-        for role in roles:
-            if row["role"] in ("*", role):
-                countries.setdefault((role, row["valid_from"], row["valid_to"]), []).append(row["country"])
-    tests = [pl.lit(False)]
-    for (role, first, end), named in countries.items():
-        test = pl.col(role).is_in(named)
+def _brought_by_providers(book: Rulebook) -> pl.Expr:
+    """A bit for each regime, in the order of the book's, that a provider brings.
+
+    It is of one of the regime's countries, in a role that the regime covers, or may cover.
+    """
+    place = {code: number for number, code in enumerate(book.regime_codes)}
+    covered = book.nexus_services.filter(pl.col("is_covered") != "no").select("regime", covered="role")
+    reached = book.nexus_countries.join(covered, on="regime").filter(
+        (pl.col("role") == "*") | (pl.col("role") == pl.col("covered"))
+    )
+    bits = pl.lit(0, pl.Int64)
+    for (role, first, end), rows in reached.group_by("covered", "valid_from", "valid_to", maintain_order=True):
+        by_country: dict[str, int] = {}
+        for country, regime in rows.select("country", "regime").unique().iter_rows():
+            by_country[country] = by_country.get(country, 0) | 1 << place[regime]
+        found = pl.col(str(role)).replace_strict(by_country, default=0, return_dtype=pl.Int64())
+        is_then = pl.lit(True)
         if first is not None:
-            test &= pl.col("loading_last") >= first
+            is_then &= pl.col("loading_last") >= first
         if end is not None:
-            test &= pl.col("loading_first") < end
-        tests.append(test)
-    return pl.any_horizontal(tests).fill_null(False)
+            is_then &= pl.col("loading_first") < end
+        bits |= pl.when(is_then).then(found).otherwise(0)
+    return bits

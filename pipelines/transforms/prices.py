@@ -6,7 +6,6 @@ Keep out: caps and verdicts, and the figures themselves (`data/reference`, `data
 """
 
 import datetime as dt
-import itertools
 from dataclasses import dataclass
 
 import polars as pl
@@ -15,6 +14,7 @@ from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.reference import PriceReference
 from pipelines.names import normalised, normalised_expr
 from pipelines.sources.reference import grade_names
+from pipelines.transforms.batches import Differences, in_batches, looked_up, taken
 
 CRUDE_HEADING, PRODUCT_HEADING = "2709", "2710"
 # A reference rate is carried over week-ends and holidays; the longest closing is Easter's.
@@ -23,6 +23,18 @@ LONGEST_CLOSING_DAYS = 7
 FREIGHT_WINDOW_DAYS = 180
 # J-13: more than the rounding of doubles, less than a cent on any cargo.
 RELATIVE_TOLERANCE = 1e-12
+
+
+# What names, densities and terms of sale follow from: few cargoes differ in it.
+DESCRIPTION = ("hs_code", "grade", "origin_project", "quantity_unit", "incoterm", "destination_country")
+COSTS = ("freight_cost", "insurance_cost", "other_cost")
+# What pricing finds; a cargo brings the rest along.
+FOUND = (
+    *("grade_key", "project_key", "bbl_per_unit_low", "bbl_per_unit", "bbl_per_unit_high", "bbl_basis"),
+    *("quantity_bbl", "itemised_costs", "usd_per_unit_of_currency", "rate_date", "rate_basis"),
+    *("estimated_costs_high_usd_per_bbl", "price_usd_per_bbl", "price_low_usd_per_bbl", "price_high_usd_per_bbl"),
+    *("is_price_above_low", "price_tolerance_usd_per_bbl", "price_basis", "price_notes"),
+)
 
 
 def price_shipments(shipments: pl.LazyFrame, reference: PriceReference, evidence_source: pl.Expr) -> pl.LazyFrame:
@@ -47,13 +59,38 @@ def priced(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
 
     cargoes: the descriptive columns of `CARGOES` plus freight_cost, insurance_cost, other_cost in `currency`.
     """
-    # Cargoes are many and wide, and a join copies all that they carry: what follows from these columns alone is found
-    # once for each difference in them, here and now, and joined in one piece.
-    description = ["hs_code", "grade", "origin_project", "quantity_unit", "incoterm", "destination_country"]
-    differences = with_names(cargoes.select(description).unique(), reference.grades)
-    described = _with_terms(_with_factors(differences, reference), reference).collect(engine="streaming")
-    found = cargoes.join(described.lazy(), on=description, how="left", nulls_equal=True)
-    return _with_price(_with_costs(_with_rate(found, reference), reference)).select(CARGOES.polars_schema().names())
+    needed = [*DESCRIPTION, *COSTS, "loading_first", "quantity", "value", "currency"]
+    return in_batches(
+        cargoes,
+        CARGOES.polars_schema(),
+        lambda asked: list(dict.fromkeys([*needed, *(name for name in asked if name not in FOUND)])),
+        lambda: _Pricing(reference).priced,
+    )
+
+
+class _Pricing:
+    """Pricing at work on one batch after another: what descriptions were met so far, and what follows from them."""
+
+    def __init__(self, reference: PriceReference) -> None:
+        self._reference = reference
+        self._rates, self._freights = _rates(reference), _freight_of_routes(reference)
+        self._descriptions = Differences(DESCRIPTION)
+        self._described = pl.DataFrame()
+
+    def priced(self, cargoes: pl.DataFrame, _: list[str]) -> pl.DataFrame:
+        """A batch of cargoes with the columns of `FOUND`."""
+        numbers, new = self._descriptions.numbers(cargoes)
+        if new.height:
+            self._described = pl.concat([self._described, self._described_anew(new)], how="diagonal", rechunk=True)
+        described = cargoes.hstack(taken(self._described, numbers))
+        with_rate = _with_rate(described, self._rates)
+        return _with_price(_with_costs(with_rate, self._reference, self._freights))
+
+    def _described_anew(self, descriptions: pl.DataFrame) -> pl.DataFrame:
+        """What follows from these descriptions, in their order."""
+        named = with_names(descriptions.lazy().with_row_index("place"), self._reference.grades)
+        described = _with_terms(_with_factors(named, self._reference), self._reference)
+        return described.sort("place").drop("place", *DESCRIPTION).collect()
 
 
 def with_names(cargoes: pl.LazyFrame, grades: pl.DataFrame) -> pl.LazyFrame:
@@ -142,22 +179,25 @@ def _with_factors(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFr
     )
 
 
-def _with_rate(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+def _with_rate(cargoes: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
     """Adds usd_per_unit_of_currency, rate_date, rate_basis by the loading day (J-14)."""
-    is_dollar = pl.col("currency") == "USD"
-    return (
-        cargoes.with_columns(rate_day=pl.col("loading_first"))
-        .join(_rates(reference).lazy(), on=["currency", "rate_day"], how="left")
-        .with_columns(
-            usd_per_unit_of_currency=pl.when(is_dollar).then(1.0).otherwise("rate"),
-            rate_date=pl.when(is_dollar.not_()).then("rate_date"),
-            rate_basis=pl.when(is_dollar).then(pl.lit("us_dollar")).otherwise("rate_basis"),
-        )
+    known = looked_up(
+        cargoes.select("currency", rate_day="loading_first"), rates.select("currency", "rate_day", "place")
     )
+    places = cargoes.select(pl.when(pl.col("currency") == "USD").then(_DOLLAR).otherwise(known["place"])).to_series()
+    return cargoes.hstack(taken(rates.select("usd_per_unit_of_currency", "rate_date", "rate_basis"), places))
+
+
+# The place of the dollar among the rates.
+_DOLLAR = 0
 
 
 def _rates(reference: PriceReference) -> pl.DataFrame:
-    """currency, rate_day, rate, rate_date, rate_basis: the daily rate, and the monthly mean where there is none."""
+    """What a currency is worth in dollars on a day: the daily rate, and the monthly mean where there is none.
+
+    currency, rate_day, usd_per_unit_of_currency, rate_date, rate_basis, place (of the row); first the dollar itself,
+    without a day.
+    """
     first = pl.col("rate_month").add("-01").str.to_date()
     monthly = monthly_rates(reference.exchange_rates_monthly).select(
         "currency",
@@ -167,17 +207,19 @@ def _rates(reference: PriceReference) -> pl.DataFrame:
     )
     daily = daily_rates(reference.exchange_rates_daily)
     is_daily = pl.col("daily_rate").is_not_null()
-    return (
+    found = (
         monthly.explode("rate_day")
         .join(daily, on=["currency", "rate_day"], how="full", coalesce=True)
         .select(
             "currency",
             "rate_day",
-            rate=pl.coalesce("daily_rate", "monthly_rate"),
+            usd_per_unit_of_currency=pl.coalesce("daily_rate", "monthly_rate"),
             rate_date=pl.coalesce("daily_rate_date", "monthly_date"),
             rate_basis=pl.when(is_daily).then(pl.lit("ecb_reference_rate")).otherwise(pl.lit("fed_monthly_mean")),
         )
     )
+    dollar = pl.DataFrame({"currency": ["USD"], "usd_per_unit_of_currency": [1.0], "rate_basis": ["us_dollar"]})
+    return pl.concat([dollar, found], how="diagonal").with_columns(place=pl.int_range(pl.len()))
 
 
 def daily_rates(rates: pl.DataFrame) -> pl.DataFrame:
@@ -214,30 +256,24 @@ def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
     )
 
 
-def _with_costs(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFrame:
+def _with_costs(cargoes: pl.DataFrame, reference: PriceReference, freights: pl.DataFrame) -> pl.DataFrame:
     """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
     tops = highest_freights(reference.freight_points)
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
-    costs = [pl.col(f"{kind}_cost").fill_null(0.0) for kind in ("freight", "insurance", "other")]
+    costs = [pl.col(cost).fill_null(0.0) for cost in COSTS]
     # Away from the days of all points: the most of the route, or of any.
     at_other_times = pl.col("freight_route").replace_strict(
         {route: top for route, top in tops.by_route.items() if route}, default=tops.of_all, return_dtype=pl.Float64
     )
-    return (
-        cargoes.with_columns(freight_day=pl.when(needs_freight).then("loading_first"))
-        .join(_freight_of_routes(reference).lazy(), on=["freight_route", "freight_day"], how="left")
-        .with_columns(
-            itemised_costs=sum(costs[1:], costs[0]),
-            has_itemised_costs=pl.any_horizontal(
-                pl.col(f"{kind}_cost").is_not_null() for kind in ("freight", "insurance", "other")
-            ),
-            lacks_costs=(needs_freight | needs_insurance).fill_null(False),
-            estimated_costs_high_usd_per_bbl=pl.when(needs_freight)
-            .then(pl.coalesce("top", at_other_times))
-            .otherwise(0.0)
-            + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
-        )
+    day = pl.when(needs_freight).then("loading_first")
+    found = looked_up(cargoes.select("freight_route", freight_day=day), freights)
+    return cargoes.hstack(found).with_columns(
+        itemised_costs=sum(costs[1:], costs[0]),
+        has_itemised_costs=pl.any_horizontal(pl.col(cost).is_not_null() for cost in COSTS),
+        lacks_costs=(needs_freight | needs_insurance).fill_null(False),
+        estimated_costs_high_usd_per_bbl=pl.when(needs_freight).then(pl.coalesce("top", at_other_times)).otherwise(0.0)
+        + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
     )
 
 
@@ -299,7 +335,7 @@ def price_range() -> dict[str, pl.Expr]:
     }
 
 
-def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
+def _with_price(cargoes: pl.DataFrame) -> pl.DataFrame:
     """Adds the price range, its basis and its notes."""
     rate = pl.col("usd_per_unit_of_currency")
     quantity_bbl = pl.col("quantity") * pl.col("bbl_per_unit")
@@ -311,29 +347,27 @@ def _with_price(cargoes: pl.LazyFrame) -> pl.LazyFrame:
         "density_range": is_priced & (pl.col("bbl_per_unit_low") != pl.col("bbl_per_unit_high")),
         "monthly_exchange_rate": is_priced & (pl.col("rate_basis") == "fed_monthly_mean"),
     }
-    return (
-        cargoes.with_columns(**price_range(), quantity_bbl=quantity_bbl, is_price_above_low=pl.lit(False))
-        .with_columns(
-            price_usd_per_bbl=pl.when("lacks_costs")
-            .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
-            .otherwise(point),
-            price_basis=pl.when(is_priced).then(
-                pl.when("lacks_costs")
-                .then(pl.lit("cif_less_estimated_freight"))
-                .when("has_itemised_costs")
-                .then(pl.lit("invoice_less_itemised_costs"))
-                .otherwise(pl.lit("invoice_fob"))
-            ),
-            **{code: noted.fill_null(False) for code, noted in notes.items()},
-        )
-        # Lists are slow to put together, so the few that there are are joined.
-        .join(_every_list(list(notes)).lazy().rename({"listed": "price_notes"}), on=list(notes), how="left")
+    # Lists are slow to put together: the few there are are taken by their number.
+    choice = pl.sum_horizontal(
+        noted.fill_null(False).cast(pl.Int64) * 2**place for place, noted in enumerate(notes.values())
     )
-
-
-def _every_list(codes: list[str]) -> pl.DataFrame:
-    """A row for each choice among the codes: a column for each that says whether it is in, and `listed`."""
-    choices = itertools.product((False, True), repeat=len(codes))
-    rows = [(*choice, [code for code, is_in in zip(codes, choice, strict=True) if is_in]) for choice in choices]
-    schema = {**dict.fromkeys(codes, pl.Boolean()), "listed": pl.List(pl.String())}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    lists = [
+        [code for place, code in enumerate(notes) if number >> place & 1]
+        for number in range(2 ** len(notes))
+    ]  # fmt: skip
+    listed = pl.Series(lists, dtype=pl.List(pl.String()))
+    return cargoes.with_columns(
+        **price_range(), quantity_bbl=quantity_bbl, is_price_above_low=pl.lit(False)
+    ).with_columns(
+        price_usd_per_bbl=pl.when("lacks_costs")
+        .then((pl.col("price_low_usd_per_bbl") + pl.col("price_high_usd_per_bbl")) / 2)
+        .otherwise(point),
+        price_basis=pl.when(is_priced).then(
+            pl.when("lacks_costs")
+            .then(pl.lit("cif_less_estimated_freight"))
+            .when("has_itemised_costs")
+            .then(pl.lit("invoice_less_itemised_costs"))
+            .otherwise(pl.lit("invoice_fob"))
+        ),
+        price_notes=pl.lit(listed).gather(choice),
+    )

@@ -56,7 +56,8 @@ def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     Adds to the rows of `levels_of`, from the reliefs: `exempt_*` (surely exempt), `open_*` (perhaps exempt),
     `prior_*`, `open_prior_*` (an earlier cap usable).
     """
-    levels = levels_of(situations, law)
+    # Found once, although the reliefs ask for them more than once: they are few.
+    levels = levels_of(situations, law).collect().lazy()
     return levels.join(_best(reliefs_of(levels, law)), on="reading", how="left", maintain_order="left")
 
 

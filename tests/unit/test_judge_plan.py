@@ -48,5 +48,5 @@ def test_no_cargo_no_verdict(engine: str, priced: pl.LazyFrame, book: Rulebook) 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_decisions_can_be_looked_at_by_themselves(engine: str, priced: pl.LazyFrame, book: Rulebook) -> None:
     law = Law(book)
-    situations = situations_of(priced, law).select(SITUATION).unique()
+    situations = situations_of(priced.collect(), law).lazy().select(SITUATION).unique()
     assert decide(situations, law).collect(engine=engine).height == situations.collect().height

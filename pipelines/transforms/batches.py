@@ -1,0 +1,123 @@
+"""Many rows, a batch at a time, so that memory does not grow with them; and what they have in common, once.
+
+A join of many rows copies all that they carry. Here rows that differ only in a few columns are *numbered* by their
+difference, what follows from the difference is worked out once, and taken by its number.
+
+Here: batches, and the numbering of differences.
+Add here: nothing that knows of cargoes.
+Keep out: what is worked out (`pipelines.transforms.prices`, `pipelines.transforms.judge`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+from polars._typing import SchemaDict
+from polars.io.plugins import register_io_source
+
+# Enough that the work on a batch outweighs the calls it takes, few enough that it stays in the caches of a processor.
+BATCH_ROWS = 200_000
+
+Work = Callable[[pl.DataFrame, list[str]], pl.DataFrame]
+
+
+def in_batches(
+    rows: pl.LazyFrame, schema: SchemaDict, inputs: Callable[[list[str]], list[str]], begin: Callable[[], Work]
+) -> pl.LazyFrame:
+    """The results of work on batches of rows, as a lazy frame of `schema`.
+
+    inputs: the columns of the rows that given columns of the result take. begin: called once for each time that the
+    result is collected; gives the work, from a batch and the columns asked for to a frame that has at least these.
+    """
+
+    def source(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        asked = list(schema) if columns is None else columns
+        named = asked if predicate is None else list(dict.fromkeys([*asked, *predicate.meta.root_names()]))
+        work = begin()
+        given = rows.select(inputs(named))
+        for batch in given.collect_batches(chunk_size=BATCH_ROWS, engine="streaming"):
+            done = work(batch, named)
+            if predicate is not None:
+                done = done.filter(predicate)
+            if n_rows is not None:
+                done = done.head(n_rows)
+                n_rows -= done.height
+            yield done.select(asked)
+            if n_rows == 0:
+                return
+
+    return register_io_source(source, schema=schema)
+
+
+class Differences:
+    """Numbers for the differences in some columns, in the order in which they are first seen; null equals null."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self.columns = list(columns)
+        self._known = pl.DataFrame()
+
+    def numbers(self, batch: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
+        """The number of each row, and the rows (of the columns) that were not known before, in the order of theirs."""
+        keys = batch.select(self.columns)
+        if self._known.is_empty():
+            self._known = keys.clear().with_columns(number=pl.lit(0, pl.Int64))
+        numbers = self._look_up(keys)
+        missing = numbers.is_null().arg_true()
+        unknown = taken(keys, missing)
+        new = unknown.unique(maintain_order=True)
+        if new.height:
+            first = self._known.height
+            numbered = new.with_columns(number=pl.int_range(first, first + new.height))
+            self._known = pl.concat([self._known, numbered], rechunk=True)
+            numbers = numbers.scatter(missing, self._look_up(unknown))
+        return numbers, new
+
+    def _look_up(self, keys: pl.DataFrame) -> pl.Series:
+        return keys.join(self._known, on=self.columns, how="left", nulls_equal=True, maintain_order="left")["number"]
+
+
+class PairNumbers:
+    """Numbers for pairs of two small numbers, in the order in which they are first seen, by a table of all pairs."""
+
+    def __init__(self) -> None:
+        self.height = 0
+        self._width = 1
+        self._table = pl.Series([], dtype=pl.Int32())
+
+    def numbers(self, rows: pl.Series, columns: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
+        """The number of each pair, and the pairs (row, column) that were not known before, in the order of theirs."""
+        if rows.is_empty():
+            return rows, pl.DataFrame({"row": rows, "column": columns})
+        self._grow(int(rows.max()) + 1, int(columns.max()) + 1)  # type: ignore[arg-type]
+        places = rows * self._width + columns
+        numbers = self._table.gather(places)
+        new = places.filter(numbers.is_null()).unique(maintain_order=True)
+        if new.len():
+            self._table.scatter(new, pl.int_range(self.height, self.height + new.len(), dtype=pl.Int32, eager=True))
+            self.height += new.len()
+            numbers = self._table.gather(places)
+        return numbers, pl.DataFrame({"row": new // self._width, "column": new % self._width})
+
+    def _grow(self, rows: int, columns: int) -> None:
+        width, height = self._width, self._table.len() // self._width
+        if rows <= height and columns <= width:
+            return
+        # Twice of what is needed, so that it is seldom needed again.
+        wider, higher = (max(width, 2 * columns), max(height, 2 * rows))
+        table = pl.repeat(None, wider * higher, dtype=pl.Int32, eager=True)
+        places = pl.int_range(self._table.len(), eager=True).filter(self._table.is_not_null())
+        table.scatter(places // width * wider + places % width, self._table.drop_nulls())
+        self._width, self._table = wider, table
+
+
+def taken(rows: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """The rows at these places, one for each place."""
+    index = places.cast(pl.get_index_type())
+    return rows.select(pl.all().gather(index))
+
+
+def looked_up(keys: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+    """The other columns of a table, for each row of keys; null where the table does not know it."""
+    found = keys.join(table, on=keys.columns, how="left", maintain_order="left")
+    return found.drop(keys.columns)

@@ -1,0 +1,126 @@
+"""Work in batches: the same result whatever the size of a batch, and numbers that stay."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.rules.rulebook import Rulebook
+from pipelines.sources.reference import Reference
+from pipelines.transforms import batches
+from pipelines.transforms.batches import Differences, PairNumbers, in_batches, looked_up, taken
+from pipelines.transforms.judge import judge
+from tests.support import cargoes, shipment
+
+SCHEMA = {"number": pl.Int64(), "double": pl.Int64()}
+
+
+def doubled(rows: pl.LazyFrame, seen: list[int]) -> pl.LazyFrame:
+    def begin() -> batches.Work:
+        def work(batch: pl.DataFrame, _: list[str]) -> pl.DataFrame:
+            seen.append(batch.height)
+            return batch.with_columns(double=pl.col("number") * 2)
+
+        return work
+
+    return in_batches(rows, SCHEMA, lambda _: ["number"], begin)
+
+
+@pytest.fixture
+def few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "BATCH_ROWS", 3)
+
+
+@pytest.mark.usefixtures("few_rows")
+class TestInBatches:
+    def test_every_row_once_in_order(self) -> None:
+        seen: list[int] = []
+        found = doubled(pl.LazyFrame({"number": range(10), "unused": 0}), seen).collect()
+        assert found.to_dict(as_series=False) == {"number": list(range(10)), "double": list(range(0, 20, 2))}
+        assert sum(seen) == 10
+        assert len(seen) >= 4
+
+    def test_only_what_is_asked_for(self) -> None:
+        frame = doubled(pl.LazyFrame({"number": range(10)}), [])
+        assert frame.filter(pl.col("double") > 14).select("number").collect()["number"].to_list() == [8, 9]
+        assert frame.head(4).collect()["double"].to_list() == [0, 2, 4, 6]
+        assert frame.select(pl.len()).collect().item() == 10
+
+    def test_no_row(self) -> None:
+        assert doubled(pl.LazyFrame({"number": []}, schema={"number": pl.Int64()}), []).collect().schema == SCHEMA
+
+    def test_each_time_anew(self) -> None:
+        began = []
+
+        def begin() -> batches.Work:
+            began.append(1)
+            return lambda batch, _: batch.with_columns(double=pl.lit(len(began), pl.Int64))
+
+        frame = in_batches(pl.LazyFrame({"number": [1]}), SCHEMA, lambda _: ["number"], begin)
+        assert [frame.collect()["double"].item() for _ in range(2)] == [1, 2]
+
+    def test_a_file_of_many_batches(self, tmp_path: Path) -> None:
+        pl.DataFrame({"number": range(50)}).write_parquet(tmp_path / "rows.parquet", row_group_size=7)
+        doubled(pl.scan_parquet(tmp_path / "rows.parquet"), []).sink_parquet(tmp_path / "doubled.parquet")
+        assert pl.read_parquet(tmp_path / "doubled.parquet")["double"].sum() == 49 * 50
+
+
+words = st.lists(st.tuples(st.sampled_from(["a", "b", None]), st.sampled_from([1, 2, None])), max_size=20)
+
+
+@given(st.lists(words, max_size=5))
+def test_one_number_for_each_difference(drawn: list[list[tuple[str | None, int | None]]]) -> None:
+    differences = Differences(["word", "figure"])
+    numbers: dict[tuple[str | None, int | None], int] = {}
+    for rows in drawn:
+        batch = pl.DataFrame(rows, schema={"word": pl.String(), "figure": pl.Int64()}, orient="row")
+        found, new = differences.numbers(batch.with_columns(other=pl.int_range(pl.len())))
+        assert new.rows() == [row for row in dict.fromkeys(rows) if row not in numbers]
+        for row in rows:
+            numbers.setdefault(row, len(numbers))
+        assert found.to_list() == [numbers[row] for row in rows]
+
+
+@given(st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=20), max_size=5))
+def test_one_number_for_each_pair(drawn: list[list[tuple[int, int]]]) -> None:
+    pairs = PairNumbers()
+    numbers: dict[tuple[int, int], int] = {}
+    for rows in drawn:
+        batch = pl.DataFrame(rows, schema={"row": pl.Int64(), "column": pl.Int64()}, orient="row")
+        found, new = pairs.numbers(batch["row"], batch["column"])
+        assert new.rows() == [row for row in dict.fromkeys(rows) if row not in numbers]
+        for row in rows:
+            numbers.setdefault(row, len(numbers))
+        assert found.to_list() == [numbers[row] for row in rows]
+
+
+def test_looking_up_and_taking() -> None:
+    table = pl.DataFrame({"unit": ["bbl", "t"], "factor": [1.0, 7.3]})
+    found = looked_up(pl.DataFrame({"unit": ["t", None, "kg", "bbl"]}), table)
+    assert found.to_dict(as_series=False) == {"factor": [7.3, None, None, 1.0]}
+    assert taken(table, pl.Series([1, 1, 0]))["unit"].to_list() == ["t", "t", "bbl"]
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_verdicts_do_not_depend_on_the_batches(
+    book: Rulebook, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [f"202{year}-{month:02}-20" for year in range(3, 6) for month in range(1, 13)]
+    rows = [
+        shipment(
+            shipment_id=f"{number}",
+            nexus=[None, "US", "EU;UK", "JP"][number % 4],
+            hs_code=["27090090", "2710", "27101943"][number % 3],
+            loading_date=day,
+            discharge_date=None,
+            contract_date=None,
+        )
+        for number, day in enumerate(days)
+    ]
+    evidence = cargoes(rows, book, reference).lazy()
+    few = judge(evidence, book).sort("shipment_id", "regime").collect()
+    monkeypatch.setattr(batches, "BATCH_ROWS", 1_000)
+    assert judge(evidence, book).sort("shipment_id", "regime").collect().equals(few)
+    assert few["verdict"].n_unique() > 2
