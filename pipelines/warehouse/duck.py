@@ -268,10 +268,8 @@ def has_room(file: Path) -> bool:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
-    connection.execute(table.duckdb_ddl())
+    connection.execute("; ".join([table.duckdb_ddl(), *table.duckdb_comments()]))
     _insert(connection, table, store)
-    for comment in table.duckdb_comments():
-        connection.execute(comment)
     _require_rows(connection, table, store)
 
 
