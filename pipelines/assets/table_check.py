@@ -178,7 +178,10 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
     for check in checks:
         if table.is_by_month and (check.over_all or check.each_night):
             look_at(check, "", identities, table.empty, store)
-    found = {check: replace(_together(now[check.name].values()), is_kept=check not in looked) for check in checks}
+    found = {
+        check: replace(_together(seen.values()), is_kept=bool(seen) and check not in looked)
+        for check, seen in ((check, now[check.name]) for check in checks)
+    }
     if store.only is None:
         file = folder / "checks.json"
     else:

@@ -87,6 +87,12 @@ def test_a_table_that_was_not_named_cannot_be_read(settings: Settings) -> None:
         look(BARRELS, [check], stored(settings, BARRELS, 1), settings)
 
 
+def test_nothing_was_found_earlier_in_a_table_without_months(settings: Settings) -> None:
+    by_month = replace(BARRELS, is_by_month=True)
+    (found,) = look(by_month, [Counting().of()], Store(settings.store_folder), settings).values()
+    assert (found.rows_checked, found.is_kept) == (0, False)
+
+
 @pytest.mark.parametrize("why", ["each_night", "another day", "full"])
 def test_what_else_makes_a_check_look_again(settings: Settings, why: str) -> None:
     counting = Counting()
