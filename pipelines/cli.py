@@ -88,7 +88,9 @@ def nightly(
     from pipelines.supervision import supervised
 
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
-    code = supervised(lambda: _run_night(settings, force, full), "The night", _told_to_all, codes)
+    code = supervised(
+        lambda: _run_night(settings, force, full), "The night", _told_to_all, codes, meanwhile=_load_headlines
+    )
     if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
     from rich.console import Console
@@ -103,6 +105,13 @@ def nightly(
     if code == _INCOMPLETE:
         _fail("The warehouse is published, but not all that follows it; the lines further up say why.", FAILED)
     console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
+
+
+def _load_headlines() -> None:
+    """Loads what shows the headlines, before there are any."""
+    import rich.console  # noqa: F401
+
+    import pipelines.report.headlines  # noqa: F401
 
 
 def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:

@@ -10,13 +10,15 @@ Keep out: what is stored, which stays Dagster's own, in its own files.
 """
 
 import datetime as dt
+import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.event import listen
 
@@ -29,25 +31,48 @@ def kept_open(instance: dg.DagsterInstance) -> Iterator[None]:
         yield
         return
     engines: dict[str, Engine] = {}
+    own, own_has_table = storage._connect, storage.has_table
+    # Asked before each result of a check is stored, with a connection of its own; a table that is there stays.
+    storage.has_table = cache(own_has_table)  # type: ignore[method-assign]
+
+    in_batch: dict[str, Connection] = {}
+
+    @contextmanager
+    def opened(shard: str) -> Iterator[Connection]:
+        if shard not in engines:
+            engines[shard] = create_engine(storage.conn_string_for_shard(shard), connect_args={"timeout": 90})
+            listen(engines[shard], "connect", _wait_less)
+        if shard not in storage._initialized_dbs:
+            storage._initdb(engines[shard])
+            storage._initialized_dbs.add(shard)
+        with engines[shard].connect() as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def connect(shard: str) -> Iterator[Connection]:
-        with storage._db_lock:
-            if shard not in engines:
-                engines[shard] = create_engine(storage.conn_string_for_shard(shard), connect_args={"timeout": 90})
-                listen(engines[shard], "connect", _wait_less)
-            if shard not in storage._initialized_dbs:
-                storage._initdb(engines[shard])
-                storage._initialized_dbs.add(shard)
-            with engines[shard].connect() as connection, connection.begin():
-                yield connection
+        if shard in in_batch:
+            yield in_batch[shard]
+            return
+        with storage._db_lock, opened(shard) as connection:
+            yield connection
 
-    own = storage._connect
+    def store_batch(events: Sequence[dg.EventLogEntry]) -> None:
+        """What a run is about to do, which Dagster tells all at once when it begins: in one transaction."""
+        with storage._db_lock, ExitStack() as stack:
+            stack.callback(in_batch.clear)
+            for shard in sorted({event.run_id for event in events} | {INDEX_SHARD_NAME}):
+                in_batch[shard] = stack.enter_context(opened(shard))
+            for event in events:
+                storage.store_event(event)
+
+    storage.store_event_batch = store_batch  # type: ignore[method-assign]
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
     storage._connect = connect  # type: ignore[method-assign]
     try:
         yield
     finally:
-        storage._connect = own  # type: ignore[method-assign]
+        storage._connect, storage.has_table = own, own_has_table  # type: ignore[method-assign]
+        del storage.store_event_batch
         for engine in engines.values():
             engine.dispose()
 

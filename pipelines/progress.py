@@ -48,6 +48,9 @@ def _line(event: dg.DagsterEvent) -> str | None:
             return None  # one of many, and its table is told
         rows = materialization.metadata.get("dagster/row_count") or materialization.metadata.get("rows")
         counted = f"{rows.value:,} rows" if rows is not None else ""
+        unchanged = materialization.metadata.get("unchanged")
+        if unchanged is not None and unchanged.value:
+            counted += ", unchanged"
         return f"{'.'.join(event.asset_key.path):45} {counted}"
     if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         check = event.asset_check_evaluation_data

@@ -7,7 +7,7 @@ Keep out: how files are read (`pipelines.sources.landing`).
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -111,7 +111,7 @@ def tables() -> list[Table]:
     return [*(kind.staged for kind in inputs()), QUARANTINE, INPUT_FILES, INPUT_FILE_CHANGES]
 
 
-def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
+def _read(settings: Settings, store: Store, _: Collection[Table]) -> dict[str, pl.DataFrame | None]:
     """Every table of users' files; None for those that stay as they are stored, because no file has changed."""
     published = _published_ids(settings, store)
     seen_at = dt.datetime.now(dt.UTC)
@@ -272,6 +272,7 @@ def _nothing_set_aside(quarantine: pl.DataFrame, store: Store) -> Finding:
 
 def build_assets() -> list[dg.AssetsDefinition]:
     """The assets of users' files."""
+    staged = tuple(kind.staged for kind in inputs())
     return [
         table_assets(
             _read,
@@ -283,6 +284,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "Every attestation names a declared shipment; one that does not counts for nothing.",
                         _cargoes_known,
                         WARN,
+                        reads=(staged_shipments(),),
                     )
                 ],
                 QUARANTINE: [
@@ -291,6 +293,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "No row of a user's file was set aside. The sample shows what to mend.",
                         _nothing_set_aside,
                         WARN,
+                        reads=staged,
                     )
                 ],
                 INPUT_FILES: [
@@ -298,6 +301,7 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "nothing_lost",
                         "For every file: rows accepted + rows quarantined = rows read.",
                         _nothing_lost,
+                        reads=(*staged, QUARANTINE),
                     ),
                     TableCheck(
                         "every_file_read",

@@ -6,7 +6,7 @@ Keep out: how evidence becomes a cargo and how it is judged (`pipelines.transfor
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 import polars as pl
@@ -43,6 +43,7 @@ from pipelines.contracts.rules import (
     SCOPE_RULES,
     TRANSITIONS,
 )
+from pipelines.contracts.table import Table
 from pipelines.rules.law import Law
 from pipelines.settings import Settings
 from pipelines.sources.publishers import STAGED
@@ -63,7 +64,7 @@ from pipelines.transforms.touching import (
     spans,
     undated_rules,
 )
-from pipelines.warehouse.months import PROGRAM, WHOLE, Recipe, fingerprint, program
+from pipelines.warehouse.months import PROGRAM, SHIPPED, WHOLE, Recipe, fingerprint, made_of, program, shipped
 from pipelines.warehouse.store import Store, content_identity
 
 # The importer whose customs figures these are.
@@ -71,7 +72,7 @@ JAPAN = "JP"
 LINE_TABLES = {name: table for name, table in STAGED.items() if holds_customs_lines(table)}
 
 
-def _customs_lines(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _customs_lines(_: Settings, store: Store, __: Collection[Table]) -> dict[str, pl.DataFrame]:
     # Units, grades and importers are never renewed; users' files are read between these lines and the figures.
     figures = shipped_figures()
     in_force = {name: latest(store.scan(table).collect()) for name, table in LINE_TABLES.items()}
@@ -250,6 +251,7 @@ def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
             name="customs_lines",
             group="publishers",
             reads=LINE_TABLES.values(),
+            made_from=lambda _, __, store: made_of(LINE_TABLES.values(), store) | {SHIPPED: shipped()},
         ),
         monthly_asset(
             CARGOES,

@@ -6,7 +6,7 @@ Keep out: what is derived from them.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -57,6 +57,7 @@ from pipelines.transforms.japan import CUSTOMS_SOURCE, implausible
 from pipelines.transforms.licensed import with_licensed
 from pipelines.transforms.listings import FetchedList, renewed
 from pipelines.transforms.ports import with_ports
+from pipelines.warehouse.months import SHIPPED, made_of, shipped
 from pipelines.warehouse.store import Store
 
 # Regime, row of `reference.figure_sources` and source of each list of vessels.
@@ -106,7 +107,7 @@ def staged_freights() -> Table:
     return with_file(licensed.freight_assessments())
 
 
-def _rules(settings: Settings, _: Store) -> dict[str, pl.DataFrame]:
+def _rules(settings: Settings, _: Store, __: Collection[Table]) -> dict[str, pl.DataFrame]:
     book = rulebook(settings)
     return {table.name: getattr(book, Path(file).stem) for file, table in RULE_TABLES.items()}
 
@@ -122,6 +123,7 @@ def _outdated(table: Table, on: dt.date) -> TableCheck:
         "The newest figure of each series is no older than the rhythm of its publication allows.",
         look,
         WARN,
+        each_night=True,
     )
 
 
@@ -130,12 +132,14 @@ def _figure_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
     by_benchmark, by_currency = ["month", "benchmark"], ["month", "currency"]
     cent = pl.lit(ROUNDING_USD_PER_BBL)
 
-    def warning(name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame]) -> TableCheck:
+    def warning(
+        name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame], reads: Sequence[Table] = ()
+    ) -> TableCheck:
         def look(frame: pl.DataFrame, store: Store) -> Finding:
             found = find(frame, store)
             return Finding(frame.height, found.height, found)
 
-        return TableCheck(name, description, look, WARN)
+        return TableCheck(name, description, look, WARN, reads=tuple(reads))
 
     def as_shipped(table: Table, value: str, bound: pl.Expr, said: str) -> TableCheck:
         return warning(
@@ -170,6 +174,7 @@ def _figure_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
             f"The mean of a month's euro rates, crossed through the dollar (one), is within {ECB_FED_BOUND_PCT} % of "
             "the Federal Reserve's mean (other).",
             ecb_against_fed,
+            [EXCHANGE_RATES_DAILY],
         ),
     ]
     checks[CRUDE_PRICES_MONTHLY] += [
@@ -179,18 +184,20 @@ def _figure_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
             f"The mean of a whole month's daily prices (one) is within {ROUNDING_USD_PER_BBL} USD/bbl of the monthly "
             "price that the agency publishes (other).",
             days_against_months,
+            [CRUDE_PRICES_DAILY, STAGED[EIA_SPOT_PRICES_MONTHLY.name]],
         ),
         warning(
             "world_bank_agrees",
             f"Brent (one) is within {WORLD_BANK_BOUND_PCT} % of the World Bank's (other).",
             against_world_bank,
+            [STAGED[WORLD_BANK_CRUDE_PRICES.name]],
         ),
     ]
     checks[JAPAN_CRUDE_FROM_RUSSIA] += _JAPAN_CHECKS
     return checks
 
 
-def _figures(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _figures(settings: Settings, store: Store, _: Collection[Table]) -> dict[str, pl.DataFrame]:
     prices, freights = (store.scan(table).collect() for table in (staged_prices(), staged_freights()))
     known = with_licensed(_reference(), prices, freights).as_of(settings.as_of)
     current = in_force(store.folder, settings.as_of)
@@ -224,7 +231,7 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
                 found = found.filter(pl.col("kind") == kind).select(pl.col(name) for name in shown if name in found)
             return Finding(frame.height, found.height, found)
 
-        return TableCheck(name, description, look, WARN)
+        return TableCheck(name, description, look, WARN, each_night=True)
 
     checks: dict[Table, list[TableCheck]] = {table: [] for table in RULE_TABLES.values()}
     for table, kind in ((PRICE_CAPS, "cap"), (TRANSITIONS, "transition"), (EXEMPTIONS, "exemption")):
@@ -239,12 +246,14 @@ def _rule_checks(settings: Settings) -> dict[Table, list[TableCheck]]:
     return checks
 
 
-def _japan_check(name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame]) -> TableCheck:
+def _japan_check(
+    name: str, description: str, find: Callable[[pl.DataFrame, Store], pl.DataFrame], *reads: Table
+) -> TableCheck:
     def look(figures: pl.DataFrame, store: Store) -> Finding:
         found = find(figures, store)
         return Finding(figures.height, found.height, found)
 
-    return TableCheck(name, description, look)
+    return TableCheck(name, description, look, reads=tuple(STAGED[table.name] for table in reads))
 
 
 def _warning(check: TableCheck) -> TableCheck:
@@ -261,6 +270,7 @@ _JAPAN_CHECKS = [
         "lines_are_summed",
         "Every figure from customs is the sum of all its lines of crude, condensate included.",
         lambda figures, store: japan.unsummed_lines(figures, fetched(JAPAN_CUSTOMS_LINES, store), CUSTOMS_SOURCE),
+        JAPAN_CUSTOMS_LINES,
     ),
     _warning(
         _japan_check(
@@ -269,6 +279,8 @@ _JAPAN_CHECKS = [
             lambda _, store: implausible(
                 fetched(JAPAN_CUSTOMS_LINES, store), fetched(JAPAN_CUSTOMS_ALL_ORIGINS, store)
             ),
+            JAPAN_CUSTOMS_LINES,
+            JAPAN_CUSTOMS_ALL_ORIGINS,
         )
     ),
     _warning(
@@ -284,7 +296,19 @@ _JAPAN_CHECKS = [
 def build_assets(settings: Settings) -> list[dg.AssetsDefinition]:
     """The assets of the shipped tables."""
     reads = [*STAGED.values(), CRUDE_PRICES_DAILY, SOURCE_SNAPSHOTS, staged_prices(), staged_freights()]
+
+    def figures_from(_: Table, settings: Settings, store: Store) -> dict[str, str]:
+        return made_of(reads, store) | {SHIPPED: shipped(), "the day that is asked for": str(settings.as_of)}
+
     return [
         table_assets(_rules, _rule_checks(settings), name="rules", group="law", kind="csv"),
-        table_assets(_figures, _figure_checks(settings), name="figures", group="figures", reads=reads, kind="csv"),
+        table_assets(
+            _figures,
+            _figure_checks(settings),
+            name="figures",
+            group="figures",
+            reads=reads,
+            kind="csv",
+            made_from=figures_from,
+        ),
     ]

@@ -6,7 +6,7 @@ Keep out: the SQL.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -19,7 +19,7 @@ from pipelines.contracts.marts import SQL_MARTS
 from pipelines.contracts.table import Table
 from pipelines.settings import REPOSITORY, Settings
 from pipelines.warehouse import duck
-from pipelines.warehouse.months import PROGRAM, WHOLE, Recipe, program
+from pipelines.warehouse.months import PROGRAM, WHOLE, Recipe, made_of, program
 from pipelines.warehouse.sql_lineage import columns_made_from
 from pipelines.warehouse.store import Store
 
@@ -40,17 +40,12 @@ def build_assets(stored: Sequence[Table]) -> list[dg.AssetsDefinition]:
     schemas = {name: table.polars_schema() for name, table in tables.items()}
     lineage = dict(zip(queries, columns_made_from(list(queries.values()), schemas), strict=True))
 
-    def made_from(mart: Table, store: Store) -> dict[str, str]:
-        return {PROGRAM: program()} | {table.full_name: store.identity(table) for table in reads[mart]}
+    def made_from(mart: Table, _: Settings, store: Store) -> dict[str, str]:
+        return made_of(reads[mart], store)
 
-    def compute(settings: Settings, store: Store) -> dict[str, pl.DataFrame | None]:
-        stale = [mart for mart in together if settings.is_full or store.note(mart) != made_from(mart, store)]
-        # A mart of marts follows them.
-        stale = [mart for mart in together if mart in stale or any(read in stale for read in reads[mart])]
-        made = duck.select({mart: together[mart] for mart in stale}, outside | (together.keys() - stale), store)
-        for mart in stale:
-            store.write(mart, made[mart], note=made_from(mart, store))
-        return dict.fromkeys(mart.name for mart in together)
+    def compute(_: Settings, store: Store, stale: Collection[Table]) -> dict[str, pl.DataFrame]:
+        made = duck.select({mart: together[mart] for mart in stale}, outside | (together.keys() - {*stale}), store)
+        return {mart.name: frame for mart, frame in made.items()}
 
     return [
         *(
@@ -73,6 +68,7 @@ def build_assets(stored: Sequence[Table]) -> list[dg.AssetsDefinition]:
             reads={mart: reads[mart] for mart in together},
             kind="duckdb",
             lineage={mart: lineage[mart] for mart in together},
+            made_from=made_from,
         ),
     ]
 

@@ -12,13 +12,15 @@ import dagster as dg
 import polars as pl
 
 from pipelines.assets.table_asset import (
+    UNCHANGED,
     Lineage,
     asset_key,
     asset_spec,
     check_spec,
     column_lineage,
+    log,
+    outcomes,
     taken_over,
-    told,
 )
 from pipelines.assets.table_check import TableCheck, checks_of, look
 from pipelines.contracts.cargoes import CARGOES
@@ -103,7 +105,7 @@ def monthly_asset(
     )
     def asset(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         store, only = Store(settings.store_folder), months_of_run(context)
         is_of_night = only is None or NIGHT_TAG in context.run.tags
         if only is not None and is_of_night:
@@ -116,16 +118,19 @@ def monthly_asset(
         except ContractError as error:
             raise dg.Failure(description=str(error)) from error
         _tell(context, table, store, remade, is_night=only is None)
-        findings = look(table, all_checks, store, settings)
+        found = outcomes(table, look(table, all_checks, store, settings), settings)
+        if store.only is None:  # not in a run on some of the months; the release looks at all of them
+            log(table.name, found, settings, context.run.run_id)
         yield dg.MaterializeResult(
             asset_key=asset_key(table),
             metadata={
                 "dagster/row_count": store.rows(table),
                 "months made": len(remade.made),
+                UNCHANGED: not remade.made and not remade.dropped,
                 "dagster/column_lineage": column_lineage(made_from),
             },
-            check_results=told(table, findings, settings, context.run.run_id, keeps=store.only is None),
         )
+        yield from (outcome.result() for outcome in found)
 
     return asset
 

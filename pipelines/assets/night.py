@@ -52,13 +52,13 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
         of_run = replace(settings, is_forced=config["force"], is_full=config["full"])
         with ExitStack() as stack:
             try:
-                run = context.dagster_run
+                run = context.run
                 # Runs on months work beside each other, and beside nothing else.
                 is_shared = run is not None and run.tags.get(PART_TAG) == MONTHS_PART
                 lock = stack.enter_context(night_lock(of_run, is_shared))
                 cut_off = lock.read_text(encoding="utf-8") if lock is not None else ""
                 if lock is not None:
-                    lock.write_text(str(context.run_id), encoding="utf-8")
+                    lock.write_text("" if run is None else run.run_id, encoding="utf-8")
                 releases.recover(of_run)
             except (NightRunning, UserError, OSError) as error:
                 _tell(context, alerts.failed_night(of_run.day, [str(error)]))

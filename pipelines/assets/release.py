@@ -8,7 +8,7 @@ reports say (`pipelines.report`).
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -45,6 +45,7 @@ from pipelines.settings import REPOSITORY, Settings
 from pipelines.sources.reference import DATA_FOLDER
 from pipelines.warehouse import duck, publish, releases
 from pipelines.warehouse.check_log import CheckLog
+from pipelines.warehouse.months import SHIPPED, fingerprint, made_of, shipped
 from pipelines.warehouse.store import Store
 
 MACROS_FOLDER = REPOSITORY / "sql" / "macros"
@@ -66,12 +67,20 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
     """
     checked = [*tables, *CHECKED]
 
-    def compute(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
-        scanned = {table: store.scan(table) for table in tables}
-        return {
-            RELEASE_SOURCES.name: _sources(store),
-            RELEASE_TOTALS.name: jumps.totals(scanned, _before(settings, frozenset())),
-        }
+    def made_from(table: Table, settings: Settings, store: Store) -> dict[str, str]:
+        if table is RELEASE_SOURCES:
+            return made_of([*REFERENCE_TABLES.values(), SOURCE_SNAPSHOTS, INPUT_FILES], store) | {SHIPPED: shipped()}
+        before = _before(settings, frozenset()).totals
+        return made_of(tables, store) | {"the release before": fingerprint(before.rows())}
+
+    def compute(settings: Settings, store: Store, stale: Collection[Table]) -> dict[str, pl.DataFrame]:
+        made = {}
+        if RELEASE_SOURCES in stale:
+            made[RELEASE_SOURCES.name] = _sources(store)
+        if RELEASE_TOTALS in stale:
+            scanned = {table: store.scan(table) for table in tables}
+            made[RELEASE_TOTALS.name] = jumps.totals(scanned, _before(settings, frozenset()))
+        return made
 
     @dg.asset(
         key=WAREHOUSE,
@@ -132,7 +141,8 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
         from pipelines.report.files import discard_report, write_report
 
         try:
-            written = write_report(releases.current(settings), settings.report_folder, with_pictures=False)
+            charts = None if settings.is_full else settings.kept_folder / "charts"
+            written = write_report(releases.current(settings), settings.report_folder, with_pictures=False, kept=charts)
         except Exception as error:
             discard_report(settings.report_folder)
             if isinstance(error, UserError):
@@ -152,6 +162,7 @@ def build_assets(settings: Settings, tables: Sequence[Table]) -> list[dg.AssetsD
             name="release",
             group=GROUP,
             reads=tables,
+            made_from=made_from,
         ),
         warehouse,
         quality_report,
@@ -239,6 +250,8 @@ def _jump_checks(settings: Settings) -> list[TableCheck]:
             "of the release before.",
             verdicts_hold,
             can_be_forced=True,
+            reads=(CARGOES, VERDICTS),
+            each_night=True,
         ),
         TableCheck(
             "barrels_hold",
@@ -246,6 +259,8 @@ def _jump_checks(settings: Settings) -> list[TableCheck]:
             f"within {jumps.BARRELS_MOVED:.0%}.",
             barrels_hold,
             can_be_forced=True,
+            reads=(CARGOES, VERDICTS),
+            each_night=True,
         ),
         TableCheck(
             "totals_hold",

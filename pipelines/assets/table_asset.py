@@ -6,7 +6,7 @@ Keep out: anything about one table.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +25,12 @@ from pipelines.assets.table_check import (
 from pipelines.contracts.table import Column, ContractError, Table
 from pipelines.settings import Settings
 from pipelines.warehouse.check_log import CheckLog
-from pipelines.warehouse.months import keep
+from pipelines.warehouse.months import Ingredients, is_stale, keep
 from pipelines.warehouse.store import Store
 
+# In the metadata of a table: true if it is as the night before left it.
+UNCHANGED = "unchanged"
+KEPT = "Nothing that it looks at has changed since it found this."
 CONSEQUENCE = {ERROR: "A failure stops the night.", WARN: "A failure is told, and the night goes on."}
 
 # The stages of a night, which group its assets on the Dagster pages, and who answers for them.
@@ -47,7 +50,7 @@ Lineage = Mapping[str, Iterable[tuple[str, str]]]
 
 
 def table_assets(
-    compute: Callable[[Settings, Store], Mapping[str, pl.DataFrame | None]],
+    compute: Callable[[Settings, Store, Collection[Table]], Mapping[str, pl.DataFrame | None]],
     tables: Mapping[Table, Sequence[TableCheck]] | Iterable[Table],
     *,
     name: str,
@@ -55,14 +58,16 @@ def table_assets(
     reads: Mapping[Table, Iterable[Table]] | Iterable[Table] = (),
     kind: str = "polars",
     lineage: Mapping[Table, Lineage] | None = None,
+    made_from: Callable[[Table, Settings, Store], Ingredients] | None = None,
     stored: Callable[[Settings, Store], None] = lambda settings, store: None,
 ) -> dg.AssetsDefinition:
     """Assets `<schema>/<name>` that one function computes: stores each as Parquet and checks it.
 
-    compute: settings and store to a frame per table name, or None where the table stays as it is stored. tables: the
-    tables, with checks beside the contract. reads: what the tables are made of, for each of them or for all. group: a
-    stage of `OWNERS`. lineage: of the columns of each table; without it, of those that the contract takes over from a
-    table that is read. stored: called when all tables are.
+    compute: settings, store and the tables to make, to a frame per table name, or None where the table stays as it is
+    stored. tables: the tables, with checks beside the contract. reads: what the tables are made of, for each of them or
+    for all. group: a stage of `OWNERS`. lineage: of the columns of each table; without it, of those that the contract
+    takes over from a table that is read. made_from: the recipe of a table; while it is the same, the table is not made
+    again. Without it, it is made every night, and stored again if its rows differ. stored: called when all tables are.
     """
     read_by_all = [] if isinstance(reads, Mapping) else list(reads)
     checks = {
@@ -70,31 +75,54 @@ def table_assets(
         for table, more in (tables.items() if isinstance(tables, Mapping) else ((table, ()) for table in tables))
     }
     sources = {table: list(reads[table]) if isinstance(reads, Mapping) else read_by_all for table in checks}
-    made_from = {table: lineage[table] if lineage else taken_over(table, sources[table]) for table in checks}
+    lines = {table: lineage[table] if lineage else taken_over(table, sources[table]) for table in checks}
 
     @dg.multi_asset(
         name=name,
-        specs=[asset_spec(table, group, sources[table], kind, made_from[table]) for table in checks],
+        specs=[asset_spec(table, group, sources[table], kind, lines[table]) for table in checks],
         check_specs=[check_spec(table, check) for table in checks for check in checks[table]],
     )
     def assets(
         context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings]
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         store = Store(settings.store_folder)
+        stale: list[Table] = []
+        for table in checks:
+            # A table of tables that are made again follows them.
+            if (
+                made_from is None
+                or settings.is_full
+                or any(read in stale for read in sources[table])
+                or is_stale(table, made_from(table, settings, store), store)
+            ):
+                stale.append(table)
+        made: dict[Table, tuple[bool, list[Outcome]]] = {}
+        failure: ContractError | None = None
         try:
-            frames = compute(settings, store)
+            frames = compute(settings, store, stale) if stale else {}
+            for table, table_checks in checks.items():
+                is_changed = False
+                if (frame := frames.get(table.name)) is not None and table in stale:
+                    recipe = None if made_from is None else made_from(table, settings, store)
+                    is_changed = keep(table, frame, store, recipe, settings.is_full)
+                made[table] = is_changed, outcomes(table, look(table, table_checks, store, settings), settings)
         except ContractError as error:
-            raise dg.Failure(description=str(error)) from error
-        for table, table_checks in checks.items():
-            results = _store(table, frames[table.name], table_checks, settings, context.run.run_id)
+            failure = error
+        finally:
+            log(name, [outcome for _, found in made.values() for outcome in found], settings, context.run.run_id)
+        for table, (is_changed, found) in made.items():
             yield dg.MaterializeResult(
                 asset_key=asset_key(table),
                 metadata={
                     "dagster/row_count": store.rows(table),
-                    "dagster/column_lineage": column_lineage(made_from[table]),
+                    "dagster/column_lineage": column_lineage(lines[table]),
+                    UNCHANGED: not is_changed,
                 },
-                check_results=results,
             )
+            # Inside the result of the table, Dagster would look each of them up twice.
+            yield from (outcome.result() for outcome in found)
+        if failure is not None:
+            raise dg.Failure(description=str(failure)) from failure
         stored(settings, store)
 
     return assets
@@ -130,41 +158,21 @@ def check_spec(table: Table, check: TableCheck) -> dg.AssetCheckSpec:
     )
 
 
-def _store(
-    table: Table, frame: pl.DataFrame | None, checks: Sequence[TableCheck], settings: Settings, run_id: str
-) -> list[dg.AssetCheckResult]:
-    """Stores a table, looks at it with its checks, and keeps what they found."""
-    store = Store(settings.store_folder)
-    try:
-        if frame is not None and table.is_by_month:
-            keep(table, frame, store)
-        elif frame is not None:
-            store.write(table, frame)
-    except ContractError as error:
-        raise dg.Failure(description=str(error)) from error
-    if table.is_by_month:
-        return told(table, look(table, checks, store, settings), settings, run_id)
-    stored = store.scan(table).collect()
-    return told(table, {check: check.look(stored, store) for check in checks}, settings, run_id)
+def outcomes(table: Table, findings: Mapping[TableCheck, Finding], settings: Settings) -> "list[Outcome]":
+    """What the checks of a table found, and what that means in this night."""
+    return [Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
 
 
-def told(
-    table: Table, findings: Mapping[TableCheck, Finding], settings: Settings, run_id: str, keeps: bool = True
-) -> list[dg.AssetCheckResult]:
-    """Keeps what the checks of a table found in this night, and tells Dagster.
-
-    keeps: not for a run on some of the months; the release looks at all of them.
-    """
-    outcomes = [_Outcome(table, check, check.severity_in(settings), found) for check, found in findings.items()]
-    if keeps:
+def log(step: str, outcomes: "Sequence[Outcome]", settings: Settings, run_id: str) -> None:
+    """Keeps what the checks on the tables of a step found in this night."""
+    if outcomes:
         checked = {"run_id": run_id, "checked_at": dt.datetime.now(dt.UTC)}
         results = pl.DataFrame([outcome.row() | checked for outcome in outcomes], infer_schema_length=None)
-        CheckLog(settings.check_log_folder).add(table, results, settings.keep_days)
-    return [outcome.result() for outcome in outcomes]
+        CheckLog(settings.check_log_folder).add(step, results, settings.keep_days)
 
 
 @dataclass(frozen=True)
-class _Outcome:
+class Outcome:
     """What a check found in this night, for Dagster and for `quality.check_results`."""
 
     table: Table
@@ -190,7 +198,7 @@ class _Outcome:
             check_name=self.check.name,
             passed=failed == 0,
             severity=self.severity,
-            description=" ".join(filter(None, [told, self.finding.message])),
+            description=" ".join(filter(None, [told, self.finding.message, KEPT if self.finding.is_kept else None])),
             metadata=metadata,
         )
 

@@ -7,7 +7,7 @@ Keep out: checks on one table (beside its asset), and how Dagster is told (`pipe
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipelines.checks.conservation import not_conserved
 from pipelines.contracts.table import Table
 from pipelines.object_store import Folder
 from pipelines.settings import Settings
-from pipelines.warehouse.months import program
+from pipelines.warehouse.months import program, shipped
 from pipelines.warehouse.store import Store, identity_of
 
 SAMPLE_ROWS = 20
@@ -32,12 +32,16 @@ Frame = Callable[[], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Finding:
-    """Outcome of a check: rows looked at, rows that failed, a sample of those, and words where numbers do not do."""
+    """Outcome of a check: rows looked at, rows that failed, a sample of those, and words where numbers do not do.
+
+    is_kept: found in an earlier night, on the same content.
+    """
 
     rows_checked: int
     rows_failed: int
     sample: pl.DataFrame = field(default_factory=pl.DataFrame)
     message: str | None = None
+    is_kept: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,12 @@ class TableCheck:
     The severity decides what a failure means: ERROR stops the night before anything is published, WARN is told.
     can_be_forced: in a forced night its failure only warns.
 
-    Of a table kept by month, `look` gets one month, with a store narrowed to it, and what it found is kept for as long
-    as the month stays the same. reads: other tables, not by month, that it looks at. over_all: it looks at all months
-    together, if any has changed; each_night: also if none has. The frame that these two get is empty.
+    What it found is kept for as long as the table and the others that it looks at (reads) stay the same; each_night:
+    it looks at the day or at something else that is no table, and so looks again every night.
+
+    Of a table kept by month, `look` gets one month, with a store narrowed to it, and reads are those tables not by
+    month that the month is not made from. over_all: it looks at all months together. With that and with each_night the
+    frame of a table by month is empty.
     """
 
     name: str
@@ -97,6 +104,7 @@ def conservation_checks(table: Table) -> list[TableCheck]:
             f"{', '.join(measure.name for measure in conserved.measures)} add up to those of "
             f"{' and '.join(f'{source.schema}.{source.name}' for source in conserved.sources)} ({conserved.rows}).",
             look,
+            reads=() if table.is_by_month else tuple(conserved.sources),
         )
     ]
 
@@ -134,7 +142,7 @@ def in_one_month(table: Table) -> TableCheck:
 
 
 def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Settings) -> dict[TableCheck, Finding]:
-    """What the checks find in all months; looked at are those that have changed since a check looked.
+    """What the checks find in a table; looked at is what has changed since a check looked: the table or its months.
 
     Runs on some of the months, at work beside each other, each keep a file of their own.
     """
@@ -143,7 +151,6 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
     # What runs on some of the months kept is newer, and comes last.
     files = sorted(found_files, key=str, reverse=True)
     before = {} if settings.is_full else _kept(files)
-    identities = {month: store.month_identity(table, month) for month in store.months(table)}
     now: dict[str, dict[str, Any]] = {check.name: {} for check in checks}
     beside = {check: [program(), settings.as_of, *map(store.identity, check.reads)] for check in checks}
 
@@ -152,8 +159,16 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
         found = before.get(check.name, {}).get(place, {})
         if check.each_night or found.get("of") != of:
             found = {"of": of, **_plain(check.look(frame(), seen))}
+            looked.add(check)
         now[check.name][place] = found
 
+    looked: set[TableCheck] = set()
+    if not table.is_by_month:
+        frame = cache(lambda: store.scan(table).collect())
+        for check in checks:
+            look_at(check, "", [store.identity(table), shipped()], frame, store.open_to([table, *check.reads]))
+    months = store.months(table) if table.is_by_month else []
+    identities = {month: store.month_identity(table, month) for month in months}
     for month, identity in identities.items():
         narrowed = store.narrowed([month])
         frame = cache(lambda seen=narrowed: seen.scan(table).collect())
@@ -161,19 +176,23 @@ def look(table: Table, checks: Sequence[TableCheck], store: Store, settings: Set
             if not check.over_all and not check.each_night:
                 look_at(check, month, identity, frame, narrowed)
     for check in checks:
-        if check.over_all or check.each_night:
+        if table.is_by_month and (check.over_all or check.each_night):
             look_at(check, "", identities, table.empty, store)
-    found = {check: _together(now[check.name].values()) for check in checks}
+    found = {
+        check: replace(_together(seen.values()), is_kept=bool(seen) and check not in looked)
+        for check, seen in ((check, now[check.name]) for check in checks)
+    }
     if store.only is None:
         file = folder / "checks.json"
     else:
         file = folder / f"checks-{min(store.only)}.json"
         for check in checks:
             now[check.name].pop("", None)
-    aside = file.with_name(f".{file.name}.writing")
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    aside.write_text(json.dumps(now), encoding="utf-8")
-    aside.replace(file)
+    if now != before or files != [file]:
+        aside = file.with_name(f".{file.name}.writing")
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(now), encoding="utf-8")
+        aside.replace(file)
     if store.only is None:
         for other in files:
             if other != file:

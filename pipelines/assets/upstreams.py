@@ -7,8 +7,9 @@ Keep out: what a source is and how it is read (`pipelines.sources`).
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 
 import dagster as dg
@@ -28,6 +29,7 @@ from pipelines.sources.readings import Readings
 from pipelines.sources.snapshots import Landing
 from pipelines.sources.upstream import Plan, Quirk, Source, latest
 from pipelines.transforms.benchmarks import daily_prices
+from pipelines.warehouse.months import PROGRAM, SHIPPED, fingerprint, made_of, program, shipped
 from pipelines.warehouse.store import Store
 
 TABLES: list[Table] = [SOURCE_REQUESTS, *STAGED.values(), SOURCE_SNAPSHOTS, SOURCE_FRESHNESS, CRUDE_PRICES_DAILY]
@@ -43,7 +45,7 @@ def sources_of(settings: Settings) -> list[Source]:
     return [source for source in SOURCES if source.is_redistributable or not settings.is_shareable]
 
 
-def _fetched(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _fetched(settings: Settings, _: Store, __: Collection[Table]) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     sources = sources_of(settings)
     for source in sources:
@@ -78,13 +80,41 @@ def _fetch_all(sources: Sequence[Source], landing: Landing, settings: Settings, 
         done.result()
 
 
-def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _read_from(table: Table, settings: Settings, _: Store) -> dict[str, str]:
+    """The recipe of a table that is read from landed documents: which they are, however often they were seen."""
+    landing, sources = Landing(settings.publishers_folder), sources_of(settings)
+    recipe = {PROGRAM: program(), SHIPPED: shipped(), "the day that is asked for": str(settings.as_of)}
+    if table is SOURCE_FRESHNESS:
+        asked = [asdict(entry) for source in sources for entry in landing.entries(source.name)]
+        return recipe | {"what was asked for": fingerprint(asked), "the day": str(settings.day)}
+    of_table = [source for source in sources if table is SOURCE_SNAPSHOTS or table.name in _names(source)]
+    versions = [
+        (source.name, version.document, version.sha256, version.fetched_at, version.about, dict(version.headers))
+        for source in of_table
+        for version in landing.snapshots(source.name)
+    ]
+    return recipe | {"the documents": fingerprint(versions)}
+
+
+def _names(source: Source) -> list[str]:
+    return [table.name for table in source.tables]
+
+
+def _read(settings: Settings, store: Store, stale: Collection[Table]) -> dict[str, pl.DataFrame]:
     landing = Landing(settings.publishers_folder)
     kept = Readings(settings.kept_folder / "readings")
     if settings.is_full:
         kept.forget_others()
     sources = sources_of(settings)
-    readings = {source: upstream.read(source, landing, settings.as_of, kept) for source in sources}
+    made = {table.name for table in stale}
+
+    def reading(source: Source) -> upstream.Reading:
+        if SOURCE_SNAPSHOTS.name in made or not made.isdisjoint(_names(source)):
+            return upstream.read(source, landing, settings.as_of, kept)
+        snapshots = store.scan(SOURCE_SNAPSHOTS).filter(source_name=source.name).collect()
+        return upstream.Reading({name: store.scan(STAGED[name]).collect() for name in _names(source)}, snapshots)
+
+    readings = {source: reading(source) for source in sources}
     fresh = [upstream.freshness(source, landing, reading, settings.day) for source, reading in readings.items()]
     empty = {name: table.empty() for name, table in STAGED.items()}
     tables = {name: frame for reading in readings.values() for name, frame in reading.tables.items()}
@@ -98,7 +128,7 @@ def _read(settings: Settings, store: Store) -> dict[str, pl.DataFrame]:
     )
 
 
-def _crude_prices(_: Settings, store: Store) -> dict[str, pl.DataFrame]:
+def _crude_prices(_: Settings, store: Store, __: Collection[Table]) -> dict[str, pl.DataFrame]:
     agency, relayed = (fetched(table, store) for table in (EIA_SPOT_PRICES_DAILY, FRED_SPOT_PRICES_DAILY))
     return {CRUDE_PRICES_DAILY.name: daily_prices(agency, relayed)}
 
@@ -153,9 +183,17 @@ def _checks() -> dict[Table, Sequence[TableCheck]]:
 
 def build_assets() -> list[dg.AssetsDefinition]:
     """The assets of publishers."""
+    copies = [STAGED[EIA_SPOT_PRICES_DAILY.name], STAGED[FRED_SPOT_PRICES_DAILY.name]]
     return [
         table_assets(_fetched, [SOURCE_REQUESTS], name="publishers_fetched", group="publishers", kind="https"),
-        table_assets(_read, _checks(), name="publishers_read", group="publishers", reads=[SOURCE_REQUESTS]),
+        table_assets(
+            _read,
+            _checks(),
+            name="publishers_read",
+            group="publishers",
+            reads=[SOURCE_REQUESTS],
+            made_from=_read_from,
+        ),
         table_assets(
             _crude_prices,
             {
@@ -165,11 +203,13 @@ def build_assets() -> list[dg.AssetsDefinition]:
                         "Where the agency (one) and the relayed copy (other) both have a day, they have one price.",
                         _copies_agree,
                         WARN,
+                        reads=(STAGED[FRED_SPOT_PRICES_DAILY.name],),
                     )
                 ]
             },
             name="crude_prices_daily",
             group="publishers",
-            reads=[STAGED[EIA_SPOT_PRICES_DAILY.name], STAGED[FRED_SPOT_PRICES_DAILY.name]],
+            reads=copies,
+            made_from=lambda _, __, store: made_of(copies, store),
         ),
     ]

@@ -8,13 +8,18 @@ Keep out: what is in them.
 import os
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import UserError
 from pipelines.report.rendering import Renderer
+from pipelines.warehouse import kept as kept_texts
+from pipelines.warehouse.months import PROGRAM, program
+from pipelines.warehouse.store import content_identity
 
 if TYPE_CHECKING:
+    from pipelines.report.page import Part
     from pipelines.warehouse.duck import Source
 
 PAGE = "report.html"
@@ -37,30 +42,23 @@ class WrittenReport:
         return "\n".join(f"- **{_plain(question)}** {_plain(reading)}" for question, reading in self.readings)
 
 
-def write_report(warehouse: "Source", folder: Path, *, with_pictures: bool) -> WrittenReport:
+def write_report(warehouse: "Source", folder: Path, *, with_pictures: bool, kept: Path | None = None) -> WrittenReport:
     """Writes `report.html` and on request `report-<part>.png` for a published file.
+
+    kept: a folder of charts that were drawn before; one that would be drawn from the same is not drawn again.
 
     Everything is made before anything is written, and each file takes the place of an older one as a whole. Pictures
     that are not made again are removed: those of another release must not stand beside this page.
     Raises `WarehouseError` and `ReportError`.
     """
-    with Renderer() as renderer:
-        # The renderer starts beside these imports.
-        from pipelines.report import page
-        from pipelines.report.chart_style import spec
-        from pipelines.report.sections import run_queries
+    from pipelines.report import page
+    from pipelines.report.sections import run_queries
 
-        report = page.parts(run_queries(warehouse))
-        images = {part.section.name: renderer.svg(spec(part.drawing)) for part in report if part.drawing is not None}
-        pictures = {
-            part.section.name: renderer.png(spec(part.standing_alone))
-            for part in report
-            if with_pictures and part.standing_alone is not None
-        }
-        text = page.html(report, {name: image.result() for name, image in images.items()})
-        content = {folder / PAGE: text.encode()} | {
-            _picture(folder, name): picture.result() for name, picture in pictures.items()
-        }
+    report = page.parts(run_queries(warehouse))
+    images, pictures = _drawn(report, with_pictures, kept)
+    content = {folder / PAGE: page.html(report, images).encode()} | {
+        _picture(folder, name): picture for name, picture in pictures.items()
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, data in content.items():
@@ -74,6 +72,42 @@ def write_report(warehouse: "Source", folder: Path, *, with_pictures: bool) -> W
         [file for file in content if file.suffix == ".png"],
         [(part.section.question, part.reading) for part in report],
     )
+
+
+def _drawn(report: "list[Part]", with_pictures: bool, kept: Path | None) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The charts as SVG, and on request as PNG with heading and source, by the name of their section."""
+    charted = {part.section.name: part for part in report if part.section.chart is not None}
+    recipes = {name: _recipe(part) for name, part in charted.items()}
+    found = {name: None if kept is None else kept_texts.found(kept / f"{name}.json", recipes[name]) for name in charted}
+    drawn = {name: svg.encode() for name, svg in found.items() if svg}
+    missing = [name for name, svg in found.items() if svg is None]
+    if not missing and not with_pictures:
+        return drawn, {}
+    with Renderer() as renderer:
+        # The renderer starts beside this import.
+        from pipelines.report.chart_style import spec
+
+        images = {
+            name: renderer.svg(spec(drawing)) for name in missing if (drawing := charted[name].drawing) is not None
+        }
+        pictures = {
+            name: renderer.png(spec(part.standing_alone))
+            for name, part in charted.items()
+            if with_pictures and part.standing_alone is not None
+        }
+        drawn |= {name: image.result() for name, image in images.items()}
+        pngs = {name: picture.result() for name, picture in pictures.items()}
+    if kept is not None:
+        for name in missing:
+            kept_texts.keep(kept / f"{name}.json", recipes[name], drawn.get(name, b"").decode())
+    return {name: drawn[name] for name in charted if name in drawn}, pngs
+
+
+def _recipe(part: "Part") -> dict[str, str]:
+    """What a chart is made from: its data, the program, and the libraries that draw."""
+    libraries = {name: version(name) for name in ("altair", "vl-convert-python")}
+    frames = {name: content_identity(frame) for name, frame in part.drawn_from.items()}
+    return {PROGRAM: program()} | libraries | frames
 
 
 def discard_report(folder: Path) -> None:

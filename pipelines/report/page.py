@@ -11,14 +11,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
 import polars as pl
 
-from pipelines.report import chart_style
 from pipelines.report.readings import Frames
 from pipelines.report.sections import SECTIONS, Section, query_file
 from pipelines.report.wording import cell
+
+if TYPE_CHECKING:
+    from pipelines.report import chart_style
 
 _NAMED_PUBLISHERS = 3
 _LONG_WORD = 24  # letters; such a word is broken rather than widening its column
@@ -95,13 +98,21 @@ class Part:
         return self.section.reading(self.frames)
 
     @cached_property
-    def drawing(self) -> chart_style.Drawing | None:
-        """The chart; None where the part has none or this release nothing to draw."""
-        return None if self.section.chart is None else self.section.chart(self.frames)
+    def drawn_from(self) -> Frames:
+        """What the chart is drawn from."""
+        found = {name: self.frames[name] for name in self.section.drawn_from}
+        return found | {name: found[name].select("release_day") for name in ("release",) if name in found}
 
     @cached_property
-    def standing_alone(self) -> chart_style.Drawing | None:
+    def drawing(self) -> "chart_style.Drawing | None":
+        """The chart; None where the part has none or this release nothing to draw."""
+        return None if self.section.chart is None else self.section.chart(self.drawn_from)
+
+    @cached_property
+    def standing_alone(self) -> "chart_style.Drawing | None":
         """The chart with question, sentence and source in it."""
+        from pipelines.report import chart_style
+
         if self.drawing is None:
             return None
         below = [self.reading, f"Unit: {self.section.units}. Source: {self.source}"]

@@ -8,14 +8,17 @@ Keep out: how charts are drawn and how the page is laid out.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 import polars as pl
 
-from pipelines.report import charts, readings
-from pipelines.report.chart_style import Drawing
+from pipelines.report import readings
 from pipelines.settings import REPOSITORY
 from pipelines.warehouse import duck
+
+if TYPE_CHECKING:
+    from pipelines.report.chart_style import Drawing
 
 SQL_FOLDER = REPOSITORY / "sql"
 
@@ -24,8 +27,9 @@ SQL_FOLDER = REPOSITORY / "sql"
 class Section:
     """A part of the report. `name` is its anchor in the page and the name of its picture.
 
-    queries: paths under `sql`, without suffix; the results are known by the name of the file. sources: which rows of
-    the query on sources stand in its source line, by `used_for`.
+    queries: paths under `sql`, without suffix; the results are known by the name of the file. drawn_from: the results
+    that the chart is drawn from, and all that it gets; of `release` the day alone. sources: which rows of the query on
+    sources stand in its source line, by `used_for`.
     """
 
     name: str
@@ -33,7 +37,8 @@ class Section:
     queries: tuple[str, ...]
     reading: Callable[[readings.Frames], str]
     notes: tuple[str, ...] = ()
-    chart: Callable[[readings.Frames], Drawing | None] | None = None
+    chart: Callable[[readings.Frames], "Drawing | None"] | None = None
+    drawn_from: tuple[str, ...] = ()
     picture: str = ""  # what the chart shows, for whoever cannot see it
     units: str = ""
     sources: tuple[str, ...] = ()
@@ -49,6 +54,19 @@ _FLOWS = (
     "A customs flow is one month of customs statistics; a cargo may be cleared over two months and is two flows then."
 )
 
+
+def _chart(name: str) -> Callable[[readings.Frames], "Drawing | None"]:
+    """A function of `charts`, which takes long to load and is not needed where no chart is drawn."""
+
+    def draw(frames: readings.Frames) -> "Drawing | None":
+        from pipelines.report import charts
+
+        drawing: Drawing | None = getattr(charts, name)(frames)
+        return drawing
+
+    return draw
+
+
 RELEASE = "report/release"
 SECTIONS = (
     Section(
@@ -62,7 +80,8 @@ SECTIONS = (
             "Crude caps only. Boxes below the prices are windows of licences and transitions for crude: solid where "
             "the rule decides, hollow where it is open whether it applies.",
         ),
-        chart=charts.prices_and_caps,
+        chart=_chart("prices_and_caps"),
+        drawn_from=("crude_prices", "cap_steps", "rule_windows", "release"),
         picture="One small chart per regime, from three months before the first cap: lines of monthly prices, symbols "
         "for published prices of grades, a thick stepped line for the crude cap with its figure, and boxes for the "
         "windows of licences and transitions.",
@@ -78,7 +97,8 @@ SECTIONS = (
             "Customs values are CIF: freight and insurance are in them, and the caps are on the oil without. The bar "
             "starts at the customs value less the dearest published freight. An exemption holds at any price.",
         ),
-        chart=charts.japan,
+        chart=_chart("japan"),
+        drawn_from=("japan",),
         picture="For each cargo one line per regime: a bar from the least to the most that the oil can have cost, a "
         "diamond at the customs value, a thick tick at the cap, and in words the verdict with the licence.",
         units="US dollars per barrel (USD/bbl); barrels of 42 US gallons (bbl)",
@@ -90,7 +110,8 @@ SECTIONS = (
         ("report/buyers", "report/furthest_above_cap"),
         readings.buyers,
         notes=(_APART, _FLOWS, "Covered: an exemption or an earlier cap that stays usable let the cargo through."),
-        chart=charts.buyers,
+        chart=_chart("buyers"),
+        drawn_from=("buyers", "cap_steps"),
         picture="A grid for each kind of evidence, destinations down and regimes across. Each cell says how many of "
         "the judged cargoes were above the cap, how many of these were covered, for how many it is not known, and the "
         "cap.",
@@ -108,7 +129,8 @@ SECTIONS = (
             "Customs values include freight, so their upper end is the most it can be. Published cases give a floor "
             "of the price and no quantity: their amount is not known.",
         ),
-        chart=charts.money_above_cap,
+        chart=_chart("money_above_cap"),
+        drawn_from=("money_above_cap",),
         picture="For each kind of evidence one line per regime and per what covers the cargoes: a bar from the least "
         "to the most money above the cap, and in words the amounts and for how many cargoes they are not known.",
         units="million US dollars",
@@ -122,7 +144,8 @@ SECTIONS = (
         notes=(
             "A verdict may be open for several reasons and counts under each; the line of any reason counts it once.",
         ),
-        chart=charts.unknowns,
+        chart=_chart("unknowns"),
+        drawn_from=("unknowns", "cap_steps"),
         picture="A grid for each kind of evidence, reasons down and regimes across; each cell says how many verdicts "
         "are open for that reason.",
         units="verdicts that are indeterminate or unpriced",
@@ -137,7 +160,8 @@ SECTIONS = (
             "The chart shows exemptions that can decide a verdict; the table also those that stand for the record. "
             "Days left count from the day of the release to the first day no longer covered.",
         ),
-        chart=charts.licences,
+        chart=_chart("licences"),
+        drawn_from=("licences", "release"),
         picture="One bar per exemption from the day of the release on, solid where it decides, hollow where it is "
         "open whether it applies, with a thick tick at the first day no longer covered and the end in words.",
         units="days in UTC",

@@ -1,6 +1,6 @@
 """What the checks of a night found, kept beside the tables from night to night.
 
-Here: one small file per table, which each run adds to; the results of now and the history read from these files.
+Here: one small file per step, which each run adds to; the results of now and the history read from these files.
 Add here: nothing per check.
 Keep out: the checks, and what a failure means for the night.
 """
@@ -18,16 +18,16 @@ from pipelines.object_store import Folder
 
 @dataclass(frozen=True)
 class CheckLog:
-    """A folder of `<schema>.<name>.parquet`: rows of `CHECK_RESULTS`, of the last run and of those before it."""
+    """A folder of `<step>.parquet`: rows of `CHECK_RESULTS`, of the last run and of those before it."""
 
     folder: Folder
 
-    def add(self, table: Table, results: pl.DataFrame, keep_days: int) -> None:
-        """Adds the results of one run on one table; what is older than so many days is let go.
+    def add(self, step: str, results: pl.DataFrame, keep_days: int) -> None:
+        """Adds the results of one run on the tables of a step; what is older than so many days is let go.
 
-        A run that checks a table again replaces what it found before. Earlier rows keep no sample.
+        A run that takes a step again replaces what it found before. Earlier rows keep no sample.
         """
-        file = self._file(table)
+        file = self.folder / f"{step}.parquet"
         results = CHECK_RESULTS.conform(results)
         rows = [results]
         if file.exists():
@@ -55,8 +55,6 @@ class CheckLog:
 
     def _rows(self) -> pl.DataFrame:
         """Everything; of each table the last run comes first."""
-        files = sorted(self.folder.glob("*.parquet"))
-        return pl.concat([CHECK_RESULTS.empty(), *(pl.read_parquet(str(file), glob=False) for file in files)])
-
-    def _file(self, table: Table) -> Folder:
-        return self.folder / f"{table.full_name}.parquet"
+        files = [str(file) for file in sorted(self.folder.glob("*.parquet"), key=str)]
+        rows = pl.read_parquet(files, glob=False) if files else CHECK_RESULTS.empty()
+        return rows.sort("checked_at", descending=True, maintain_order=True)

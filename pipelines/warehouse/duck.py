@@ -171,9 +171,15 @@ def select(queries: Mapping[Table, str], tables: Iterable[Table], store: Store) 
                 connection.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{paths}])")
             else:
                 connection.execute(table.duckdb_ddl())
+        to_come = list(queries.values())
         for table, sql in queries.items():
-            connection.execute(f"CREATE TABLE {table.schema}.{table.name} AS {sql}")
-            results[table] = query(connection, f"SELECT * FROM {table.schema}.{table.name}")
+            del to_come[0]
+            # Rows that only leave DuckDB need not be a table in it first.
+            if any(table.full_name in later for later in to_come):
+                connection.execute(f"CREATE TABLE {table.full_name} AS {sql}")
+                results[table] = query(connection, f"FROM {table.full_name}")
+            else:
+                results[table] = query(connection, sql)
     return results
 
 
@@ -185,7 +191,9 @@ def quoted(*names: str) -> str:
 def row_counts(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """The rows of each table, by `schema.table`, in order of name."""
     names = connection.execute("SELECT schema_name, table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
-    return {".".join(name): _count(connection, quoted(*name)) for name in names}
+    counted = [f"SELECT {place} AS place, count(*) AS rows FROM {quoted(*name)}" for place, name in enumerate(names)]
+    rows = connection.execute(f"{' UNION ALL '.join(counted)} ORDER BY place").fetchall() if names else []
+    return {".".join(name): int(count) for name, (_, count) in zip(names, rows, strict=True)}
 
 
 def build(file: Path, tables: Iterable[Table], macros: Iterable[str], store: Store) -> None:
@@ -254,10 +262,8 @@ def has_room(file: Path) -> bool:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, table: Table, store: Store) -> None:
-    connection.execute(table.duckdb_ddl())
+    connection.execute("; ".join([table.duckdb_ddl(), *table.duckdb_comments()]))
     _insert(connection, table, store)
-    for comment in table.duckdb_comments():
-        connection.execute(comment)
     _require_rows(connection, table, store)
 
 

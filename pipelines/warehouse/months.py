@@ -1,8 +1,8 @@
-"""Months of tables about cargoes, made again only where something that they are made from has changed.
+"""Tables, and months of tables about cargoes, made again only where something that they are made from has changed.
 
 A month is made by a function that sees only what its *recipe* names: ingredients, each with a fingerprint. The recipe
 is kept in the foot of the month's file. Where it is still the same, the month is left alone; where it is not, the
-month is made again, or only the regimes of it that are touched.
+month is made again, or only the regimes of it that are touched. A table that is not kept by month has one recipe.
 
 Here: the comparison of recipes, the making of what is stale, and the words that say why.
 Add here: nothing per table; recipes stand with the assets, what touches a month in `pipelines.transforms.touching`.
@@ -10,7 +10,7 @@ Keep out: Dagster, rules, prices.
 """
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,14 +21,14 @@ from pipelines.contracts.table import Table
 from pipelines.object_store import Folder
 from pipelines.settings import REPOSITORY
 from pipelines.transforms.touching import by_month, month_of
-from pipelines.warehouse.store import Store, content_identity, identity_of
+from pipelines.warehouse.store import ROWS, Store, content_identity, identity_of
 
 # What a part of a month is made from: names that people understand, each with a fingerprint.
 Ingredients = Mapping[str, str]
 # The parts of a month by name: its regimes, or `WHOLE`.
 Recipe = Mapping[str, Ingredients]
 WHOLE = ""
-PROGRAM = "the program"
+PROGRAM, SHIPPED = "the program", "the shipped tables"
 # Months are made together up to so many rows of cargoes: one plan for many months, within bounded memory.
 ROWS_AT_ONCE = 400_000
 _REASONS_SHOWN, _LINES_SHOWN = 4, 12
@@ -158,16 +158,55 @@ def _made(
         yield month, found.get(month, frame.clear())
 
 
-def keep(table: Table, frame: pl.DataFrame, store: Store) -> None:
+@cache
+def shipped() -> str:
+    """A hash of the tables that ship with the program: rules, reference tables and figures."""
+    files = sorted(REPOSITORY.glob("data/*/*.csv"))
+    return fingerprint([(str(file.relative_to(REPOSITORY)), file.read_text(encoding="utf-8")) for file in files])
+
+
+def made_of(tables: Iterable[Table], store: Store) -> dict[str, str]:
+    """The recipe of what is made of whole tables by the program."""
+    return {PROGRAM: program()} | {table.full_name: store.identity(table) for table in tables}
+
+
+def is_stale(table: Table, recipe: Ingredients, store: Store) -> bool:
+    """True if a table that is not kept by month was made from something else, or never."""
+    return (store.note(table) or {}).get("made_from") != {WHOLE: dict(recipe)}
+
+
+def keep(
+    table: Table, frame: pl.DataFrame, store: Store, recipe: Ingredients | None = None, afresh: bool = False
+) -> bool:
+    """Keeps a table whole; true if its rows are others than before.
+
+    recipe: what it was made from; without it, its own rows. A file of the same note stays, unless afresh.
+    """
+    if table.is_by_month:
+        return _keep_months(table, frame, store, afresh)
+    rows = table.conform(frame)
+    identity = content_identity(rows)
+    note = {"made_from": {WHOLE: {"the rows": identity} if recipe is None else dict(recipe)}, ROWS: identity}
+    before = store.note(table)
+    if afresh or before != note:
+        store.write(table, rows, note=note)
+    return (before or {}).get(ROWS) != identity
+
+
+def _keep_months(table: Table, frame: pl.DataFrame, store: Store, afresh: bool) -> bool:
     """Keeps rows that come from elsewhere, each with a `loading_date`, by month; months that are the same stay."""
+    is_changed = False
     months = by_month(frame.with_columns(month=month_of(pl.col("loading_date"))))
     for month, found in months.items():
         rows = table.conform(found)
         recipe = {WHOLE: {"the rows": content_identity(rows)}}
-        if (store.note(table, month) or {}).get("made_from") != recipe:
+        if afresh or (store.note(table, month) or {}).get("made_from") != recipe:
+            is_changed = True
             store.write(table, rows, month, {"made_from": recipe})
     for month in set(store.months(table)) - months.keys():
+        is_changed = True
         store.drop(table, month)
+    return is_changed
 
 
 def split(frame: pl.DataFrame, months: pl.DataFrame) -> dict[str, pl.DataFrame]:

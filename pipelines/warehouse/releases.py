@@ -122,7 +122,7 @@ def stage_beside(settings: Settings, release: dict[str, Any]) -> Path:
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    _write_text(aside / BILL, bill_of_materials())
+    _write_text(aside / BILL, bill_of_materials(settings.kept_folder / "packages.json"))
     write(aside / "release.json", release)
     return aside
 

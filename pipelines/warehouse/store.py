@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pipelines.object_store import Folder, ObjectPath
 
 Note = Mapping[str, Any]
 _NOTE = "plimsoll"  # of the metadata in the foot of a file
+ROWS = "rows"  # in a note: the identity of the rows, whatever they were made from
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,21 @@ class Store:
     """A folder of `<schema>/<name>.parquet`, or `<schema>/<name>/<YYYY-MM>.parquet` for tables kept by month.
 
     No locks: a file is written aside and renamed into place, an object put at once. What it was made from stands in
-    the file itself, so that no crash can part the two. months: of tables kept by month, only these are seen; None: all.
+    the file itself, so that no crash can part the two. only: of tables kept by month, these months are seen; None: all.
+    tables: the tables that may be read, by full name; None: all.
     """
 
     folder: Folder
     only: frozenset[str] | None = None
+    tables: frozenset[str] | None = None
 
     def narrowed(self, months: Collection[str]) -> "Store":
         """The same store, of whose tables by month only these months are seen."""
         return replace(self, only=frozenset(months) if self.only is None else self.only & frozenset(months))
+
+    def open_to(self, tables: Iterable[Table]) -> "Store":
+        """The same store for whoever said that nothing but these tables is read."""
+        return replace(self, tables=frozenset(table.full_name for table in tables))
 
     def path(self, table: Table, month: str | None = None) -> Folder:
         """The file of a table, or of a month of it."""
@@ -80,6 +87,8 @@ class Store:
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table, lazily."""
+        if self.tables is not None and table.full_name not in self.tables:
+            raise RuntimeError(f"{table.full_name} is read, and is not among the tables that are said to be.")
         paths = [str(path) for path in self.paths(table)]
         return pl.scan_parquet(paths, glob=False) if paths else table.empty().lazy()
 
@@ -102,9 +111,10 @@ class Store:
         return note
 
     def identity(self, table: Table) -> str:
-        """The same for the same content: of the bytes of a table, or of the notes of all its months."""
+        """The same for the same content: of the rows of a table or of its bytes, or of the notes of all its months."""
         if not table.is_by_month:
-            return hashlib.sha256(self.path(table).read_bytes()).hexdigest()
+            said = (self.note(table) or {}).get(ROWS)
+            return str(said) if said is not None else hashlib.sha256(self.path(table).read_bytes()).hexdigest()
         return identity_of({month: self.month_identity(table, month) for month in self.months(table)})
 
     def month_identity(self, table: Table, month: str) -> str:

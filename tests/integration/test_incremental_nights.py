@@ -6,6 +6,8 @@ Keep out: random edits (`tests/properties/test_incremental.py`).
 """
 
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +52,8 @@ class Nights:
     repository: Path
     said: dict[str, Finished]
     written: dict[str, dict[str, int]]
+    files: dict[str, dict[str, int]]
+    results: dict[str, list[tuple]]
 
     def again(self, night: str, before: str) -> set[str]:
         """The files of months that a night wrote."""
@@ -63,7 +67,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
         shutil.copytree(REPOSITORY / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "dagster.yaml", repository)
     store = Store(Settings(home=home).store_folder)
-    said, written = {}, {}
+    said, written, files, results = {}, {}, {}, {}
 
     def night(name: str) -> None:
         said[name] = plimsoll("nightly", "--offline", home=home, repository=repository)
@@ -73,6 +77,13 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
             for table in (CARGOES, VERDICTS)
             for month in store.months(table)
         }
+        made = (home / "warehouse" / "tables").rglob("*.*")
+        files[name] = {str(file.relative_to(home / "warehouse" / "tables")): file.stat().st_mtime_ns for file in made}
+        with duckdb.connect(str(home / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
+            results[name] = connection.execute(
+                "SELECT table_name, check_name, severity, is_passed, rows_checked, rows_failed, sample "
+                "FROM quality.check_results WHERE check_name <> 'agrees_with_rederivation' ORDER BY ALL"
+            ).fetchall()
 
     land(home, price=60)
     night("first")
@@ -82,7 +93,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     rules = repository / "data" / "rules" / "exemptions.csv"
     rules.write_text(rules.read_text(encoding="utf-8").rstrip("\n") + f"\n{NEXT_LICENCE}\n", encoding="utf-8")
     night("a rule is new")
-    return Nights(home, repository, said, written)
+    return Nights(home, repository, said, written, files, results)
 
 
 def lines(said: Finished) -> list[str]:
@@ -93,6 +104,56 @@ def lines(said: Finished) -> list[str]:
 def test_a_night_without_changes_makes_nothing_again(nights: Nights) -> None:
     assert nights.again("unchanged", before="first") == set()
     assert lines(nights.said["unchanged"]) == []
+
+
+def test_no_table_chart_or_list_of_packages_is_stored_again(nights: Nights) -> None:
+    first, unchanged = nights.files["first"], nights.files["unchanged"]
+    again = {file for file, when in unchanged.items() if first.get(file) != when}
+    assert {"charts/prices.json", "packages.json", "reference/price_caps.parquet"} <= first.keys() - again
+    # What is about the night itself, beside what each check found.
+    assert {file for file in again if not file.endswith("checks.json") and not file.startswith("check_log/")} == {
+        "quality/check_results.parquet",
+        "quality/check_history.parquet",
+        "quality/releases.parquet",
+        "quality/input_file_changes.parquet",  # of the first night, every file was new
+        "quality/release_totals.parquet",  # the first night had no release before it
+        "published.json",
+        "landed.json",
+    } & again
+    assert not [
+        file for file in again if file.startswith(("reference/", "staging/", "marts/")) and "checks" not in file
+    ]
+
+
+def test_what_was_not_made_again_is_told(nights: Nights) -> None:
+    told = [line for line in nights.said["unchanged"].err.splitlines() if line.endswith(" rows, unchanged")]
+    assert len(told) > 70
+    assert any("marts.shipment_verdicts" in line for line in told)
+    assert not any("unchanged" in line for line in nights.said["first"].err.splitlines())
+
+
+def test_every_check_has_its_result_all_the_same(nights: Nights) -> None:
+    of_the_night = {"quality.release_totals", "quality.input_file_changes"}
+    first, unchanged = (
+        [row for row in nights.results[night] if row[0] not in of_the_night] for night in ("first", "unchanged")
+    )
+    assert len(first) > 150
+    assert unchanged == first
+
+
+def test_dagster_has_them_too_and_says_which_are_of_an_earlier_night(nights: Nights) -> None:
+    history = nights.home / "dagster_home" / "history" / "runs" / "index.db"
+    with closing(sqlite3.connect(history)) as connection:
+        found = connection.execute(
+            "SELECT run_id, count(*), sum(evaluation_event LIKE '%Nothing that it looks at has changed%') "
+            "FROM asset_check_executions WHERE execution_status IN ('SUCCEEDED', 'FAILED') "
+            "GROUP BY run_id ORDER BY min(id)"
+        ).fetchall()
+    (_, of_first, kept_in_first), (_, of_unchanged, kept_in_unchanged) = found[:2]
+    assert kept_in_first == 0
+    assert of_unchanged == of_first
+    # All but those that look at the day, at the release before, or draw a sample.
+    assert of_unchanged - 40 < kept_in_unchanged < of_unchanged
 
 
 def test_it_is_a_release_all_the_same(nights: Nights) -> None:

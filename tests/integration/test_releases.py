@@ -148,6 +148,7 @@ def test_a_wrong_unit_stops_the_night(home: Home, reference: Reference, monkeypa
     factor = pl.when(pl.col("unit") == "bbl").then(7.33).otherwise("bbl_per_unit")
     wrong = replace(reference, units=reference.units.with_columns(bbl_per_unit=factor))
     monkeypatch.setattr(law, "_reference", lambda: wrong)
+    monkeypatch.setattr(law, "shipped", lambda: "tables with a wrong unit")
     # Japan's figures are held against the units too, and would stop the night before.
     monkeypatch.setattr(law.japan, "failing_arithmetic", lambda figures, _: figures.clear())
     result = home.night()
@@ -220,16 +221,17 @@ class TestPublished:
         ]
 
 
-class TestDiff:
-    @pytest.fixture(scope="class")
-    def two_nights(self, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-        settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
-        file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
-        assert run_night(settings).success
-        shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)
-        assert run_night(settings).success
-        return settings
+@pytest.fixture(scope="module")
+def two_nights(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = Settings(home=tmp_path_factory.mktemp("diff"), offline=True)
+    file = shipments_file(settings.shipments_folder / "a.csv", AT_CAP, AT_CAP)
+    assert run_night(settings).success
+    shipments_file(file, AT_CAP, ABOVE_CAP, AT_CAP)
+    assert run_night(settings).success
+    return settings
 
+
+class TestDiff:
     def test_the_last_two(self, two_nights: Settings, tmp_path: Path) -> None:
         out = tmp_path / "changed.csv"
         done = plimsoll("diff", "--out", out, home=two_nights.home)

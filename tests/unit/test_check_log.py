@@ -49,7 +49,7 @@ def log(tmp_path: Path) -> CheckLog:
 
 
 def add(log: CheckLog, table: Table, run_id: str, days_ago: float = 0, **failed: int) -> None:
-    log.add(table, results(table, run_id, days_ago, **failed), keep_days=90)
+    log.add(table.name, results(table, run_id, days_ago, **failed), keep_days=90)
 
 
 def test_the_last_run_of_each_table_counts(log: CheckLog) -> None:

@@ -6,6 +6,7 @@ Keep out: what a night writes to it.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import dagster as dg
@@ -46,6 +47,36 @@ def run_of(instance: dg.DagsterInstance, tmp_path: Path) -> RunOf:
         return result.run_id
 
     return make
+
+
+@pytest.mark.parametrize("is_kept_open", [False, True])
+def test_every_event_is_stored_once(instance: dg.DagsterInstance, is_kept_open: bool) -> None:
+    @dg.multi_asset(
+        specs=[dg.AssetSpec("full"), dg.AssetSpec("empty")], check_specs=[dg.AssetCheckSpec("tight", asset="full")]
+    )
+    def barrels() -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        yield dg.MaterializeResult(asset_key="full")
+        yield dg.AssetCheckResult(
+            asset_key="full", check_name="tight", passed=False, severity=dg.AssetCheckSeverity.WARN
+        )
+        yield dg.MaterializeResult(asset_key="empty")
+
+    with kept_open(instance) if is_kept_open else nullcontext():
+        result = dg.materialize([barrels], instance=instance)
+    kind = dg.DagsterEventType
+    expected = {
+        kind.ASSET_MATERIALIZATION_PLANNED: 2,
+        kind.ASSET_CHECK_EVALUATION_PLANNED: 1,
+        kind.ASSET_MATERIALIZATION: 2,
+        kind.ASSET_CHECK_EVALUATION: 1,
+    }
+    assert {of: len(instance.all_logs(result.run_id, of_type=of)) for of in expected} == expected
+    (execution,) = instance.event_log_storage.get_asset_check_execution_history(
+        dg.AssetCheckKey(dg.AssetKey("full"), "tight"), limit=9
+    )
+    assert execution.status.value == "FAILED"
+    found = instance.fetch_materializations(dg.AssetKey("empty"), limit=9)
+    assert [record.run_id for record in found.records] == [result.run_id]
 
 
 def files_of(folder: Path, run_id: str) -> list[Path]:

@@ -7,6 +7,7 @@ Keep out: figures and charts (see the other modules on the report), and looks (s
 
 import base64
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -199,6 +200,26 @@ class TestFiles:
         (tmp_path / "report-of-mine.png").write_bytes(b"mine")
         write_report(warehouse, tmp_path, with_pictures=False)
         assert {file.name for file in tmp_path.iterdir()} == {"report.html", "report-of-mine.png"}
+
+    def test_a_chart_is_drawn_once_from_the_same(self, warehouse: Path, tmp_path: Path) -> None:
+        def images() -> list[str]:
+            written = write_report(warehouse, tmp_path / "report", with_pictures=False, kept=tmp_path / "charts")
+            page = BeautifulSoup(written.page.read_text(encoding="utf-8"), "html.parser")
+            return [str(image["src"]) for image in page.find_all("img")]
+
+        drawn = images()
+        charts = {file.name: file for file in (tmp_path / "charts").iterdir()}
+        assert len(charts) == 6
+        japan, money = (json.loads(charts[name].read_text(encoding="utf-8")) for name in ("japan.json", "money.json"))
+        # One as it is kept, whatever it shows; one that was made from something else.
+        charts["japan.json"].write_text(json.dumps(japan | {"text": "<svg>kept</svg>"}), encoding="utf-8")
+        other = money["made_from"] | {"money_above_cap": "other rows"}
+        charts["money.json"].write_text(json.dumps({"made_from": other, "text": "<svg>old</svg>"}), encoding="utf-8")
+        kept = "data:image/svg+xml;base64," + base64.b64encode(b"<svg>kept</svg>").decode()
+        again = images()
+        assert [image for image in again if image not in drawn] == [kept]
+        assert len(again) == len(drawn)
+        assert json.loads(charts["money.json"].read_text(encoding="utf-8")) == money
 
     def test_a_report_that_fails_leaves_the_old_one_whole(
         self, warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

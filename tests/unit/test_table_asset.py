@@ -6,7 +6,7 @@ Keep out: the assets of the program (`docs/asset-graph.txt` is their snapshot).
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from pipelines.assets.table_check import WARN, Finding, TableCheck
 from pipelines.contracts.table import Column, Table
 from pipelines.settings import Settings
 from pipelines.warehouse.check_log import CheckLog
+from pipelines.warehouse.store import Store
 
 BARRELS = Table(
     schema="staging",
@@ -62,6 +63,45 @@ def run(settings: Settings) -> Run:
         )
 
     return materialise
+
+
+def test_a_table_that_would_be_made_from_the_same_is_not_made(settings: Settings) -> None:
+    made: list[str] = []
+
+    def night(apples: str, is_full: bool = False) -> object:
+        def compute(_: Settings, __: Store, stale: Collection[Table]) -> dict[str, pl.DataFrame]:
+            made.extend(table.name for table in stale)
+            return {
+                "barrels": pl.DataFrame(GOOD),
+                "casks": pl.DataFrame({"barrel_id": ["a"], "wood": ["oak"]}),
+            }
+
+        asset = table_assets(
+            compute,
+            [BARRELS, CASKS],
+            name="cider",
+            group="inputs",
+            made_from=lambda table, _, __: {"apples": apples} if table is BARRELS else {"wood": "oak"},
+        )
+        of_run = replace(settings, is_full=is_full)
+        result = dg.materialize([asset], resources={"settings": of_run})
+        (told,) = [
+            event.materialization
+            for event in result.get_asset_materialization_events()
+            if event.asset_key is not None and event.asset_key.path[-1] == "barrels"
+        ]
+        assert len(result.get_asset_check_evaluations()) == 2
+        return told.metadata["unchanged"].value
+
+    assert night("red") is False
+    assert made == ["barrels", "casks"]
+    assert night("red") is True
+    assert made == ["barrels", "casks"]
+    # Made from something else, and the same again.
+    assert night("green") is True
+    assert made == ["barrels", "casks", "barrels"]
+    assert night("green", is_full=True) is True
+    assert made == ["barrels", "casks", "barrels", "barrels", "casks"]
 
 
 def evaluation(result: dg.ExecuteInProcessResult, name: str, table: str = "barrels") -> dg.AssetCheckEvaluation:
