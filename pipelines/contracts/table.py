@@ -5,7 +5,7 @@ Add here: a property that every table may have, with what follows from it in eac
 Keep out: the tables themselves (one module per group beside this one), files, and Dagster.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,11 @@ class FrameCheck:
     meaning: str
     column: str
     good: pl.Expr
+
+    def is_about_one_of(self, columns: Collection[str]) -> bool:
+        """Whether the rule looks at one column only, and that is among these."""
+        roots = set(self.good.meta.root_names())
+        return len(roots) == 1 and roots.issubset(columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,14 +186,15 @@ class Table:
             name=f"{self.schema}.{self.name}",
         )
 
-    def failures(self, df: pl.DataFrame) -> pl.DataFrame:
+    def failures(self, df: pl.DataFrame, kept: Collection[str] = ()) -> pl.DataFrame:
         """Every rule that `df` breaks: `row` (0-based; null: the whole frame), `column`, `check`.
 
         `required`: null in a required column. `unique`: a key that is repeated, on every row that has it.
+        kept: columns that are known to keep to `keeps_alone`.
         """
         if not isinstance(df, pl.DataFrame):
             raise TypeError(f"{self.schema}.{self.name}: checks need a pl.DataFrame, not a {type(df).__name__}.")
-        if self.is_clean(df):
+        if self.is_clean(df, kept):
             return pl.DataFrame(schema={"row": pl.Int64(), "column": pl.String(), "check": pl.String()})
         import pandera.errors
 
@@ -211,19 +217,25 @@ class Table:
             check=check,
         )
 
-    def is_clean(self, df: pl.DataFrame) -> bool:
+    def is_clean(self, df: pl.DataFrame, kept: Collection[str] = ()) -> bool:
         """True if `df` breaks no rule, told in one pass over its columns: pandera, which names what is broken, takes
-        many, and longer to load than most tables to check.
+        many, and longer to load than most tables to check. kept: as for `failures`.
         """
         if list(df.schema.items()) != list(self.polars_schema().items()):
             return False
-        rules = [rule for column in self.columns for rule in _rules(column)]
-        rules += [check.good.fill_null(False) for check in self.checks]
+        rules = [pl.col(column.name).is_not_null() for column in self.columns if column.required]
+        rules += [rule for column in self.columns if column.name not in kept for rule in _rules(column)]
+        rules += [check.good.fill_null(False) for check in self.checks if not check.is_about_one_of(kept)]
         if self.key:
             key = pl.struct(self.key) if len(self.key) > 1 else pl.col(self.key[0])
             rules.append(key.n_unique() == pl.len())
         holds = df.lazy().select(rule.all().alias(str(number)) for number, rule in enumerate(rules)).collect()
         return all(holds.row(0)) if rules else True
+
+    def keeps_alone(self, column: Column) -> pl.Expr:
+        """Whether a row keeps to the rules that look at this column alone, except `required`."""
+        checks = [check.good.fill_null(False) for check in self.checks if check.is_about_one_of([column.name])]
+        return pl.all_horizontal(pl.lit(True), *(rule.fill_null(True) for rule in _rules(column)), *checks)
 
     def duckdb_ddl(self) -> str:
         """The CREATE TABLE statement. The key is left to the checks: an index costs too much."""
@@ -247,10 +259,8 @@ class Table:
 
 
 def _rules(column: Column) -> Iterator[pl.Expr]:
-    """What `_value_checks` and `required` ask of a column; null where a value is missing, which is another rule."""
+    """What `_value_checks` ask of a column; null where a value is missing, which `required` is about."""
     value = pl.col(column.name)
-    if column.required:
-        yield value.is_not_null()
     if column.dtype.is_float():
         yield value.is_finite()
     if column.above is not None:

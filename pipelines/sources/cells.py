@@ -1,8 +1,9 @@
-"""From the text of cells to the typed values of a table, and what is wrong with them.
+"""What the text of a cell means, and what is wrong with it.
 
 Here: the tidying and parsing of each type of column, and the checks that need no other row.
 Add here: the tidying of a new column, or another way in which text is not what it seems.
-Keep out: how the text came out of a file (`rows_of_csv` and its siblings) and the words for people (`rejections`).
+Keep out: how the text came out of a file (`rows_of_csv` and its siblings), how many cells are parsed at a time
+(`columns`) and the words for people (`rejections`).
 """
 
 import datetime as dt
@@ -11,9 +12,8 @@ from collections.abc import Callable
 import polars as pl
 
 from pipelines.contracts.rules import PROVIDER_ROLES
-from pipelines.contracts.table import Column, Table
+from pipelines.contracts.table import Column
 from pipelines.shown import UNPRINTABLE
-from pipelines.sources.rows import FAILURE, Rows
 
 DEFAULTS = {"transport_mode": "sea", "incoterm": "FOB"}
 
@@ -28,37 +28,14 @@ _NOT_FINITE = r"(?i)^[+-]?(?:nan|inf|infinity)$"
 # 59,70 and 1.234.567 tell that a file has commas for decimals; then its 700.000 may well be seven hundred thousand.
 _COMMA_FOR_DECIMALS = r"^-?[0-9]{1,3}(?:\.[0-9]{3}){2,}$|^-?[0-9.]*[0-9],(?:[0-9]{1,2}|[0-9]{4,})$|^-?[0-9]+\.[0-9.]*,"
 _POINT_BEFORE_THREE = r"^-?[0-9]{1,3}\.[0-9]{3}$"
+# Text that may be tidied or be a fault; what else there is, is printable ASCII.
+_NOT_PLAIN = r"^[ #]| $|[^ -~]"
 _DATE = r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}$"
 _YES_NO = {"yes": True, "no": False, "true": True, "false": False}  # workbooks and Parquet say true and false
 # What spreadsheet programs write for a formula that failed, and for a column too narrow to show its number.
 _FORMULA_ERROR = (
     r"(?i)^#(?:N/A|NV|DIV/0!|REF!|BEZUG!|VALUE!|WERT!|NAME\?|NUM!|ZAHL!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)$"
 )
-
-
-def has_comma_decimals(cells: pl.DataFrame, table: Table) -> bool:
-    """Whether a number is written with a comma for decimals or points for thousands."""
-    numbers = [column.name for column in table.columns if column.dtype == pl.Float64() and column.name in cells.columns]
-    return any(cells[name].str.strip_chars().str.contains(_COMMA_FOR_DECIMALS).any() for name in numbers)
-
-
-def parsed(rows: Rows, table: Table, points_may_be_thousands: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The typed frame of `table`, null where a cell is blank or at fault, and the faults in the shape of `FAILURE`."""
-    text = rows.cells.select(
-        _text(column.name) if column.name in rows.cells.columns else pl.lit(None, pl.String).alias(column.name)
-        for column in table.columns
-    )
-    faults = text.select(_fault(column, points_may_be_thousands).alias(column.name) for column in table.columns)
-    readable = faults.select(pl.all().is_null())
-    typed = text.select(
-        pl.when(readable[column.name]).then(_value(column)).alias(column.name) for column in table.columns
-    )
-    failures = [
-        pl.DataFrame({"row_number": rows.row_numbers, "column": fault.name, "check": fault}).filter(fault.is_not_null())
-        for fault in faults
-        if fault.null_count() < len(fault)
-    ]
-    return typed, pl.concat([FAILURE.to_frame(), *failures])
 
 
 # --- tidying -----------------------------------------------------------------------------------------------
@@ -93,7 +70,8 @@ _TIDY: dict[str, Callable[[pl.Expr], pl.Expr]] = {
 }
 
 
-def _text(name: str) -> pl.Expr:
+def tidied(name: str) -> pl.Expr:
+    """The text of a column as it is judged, null where it is blank."""
     text = pl.col(name).str.strip_chars()
     tidy = _TIDY.get(name, lambda text: text)(text)
     # Where nothing is left of a text (a code that is all dots), the text itself is judged.
@@ -103,7 +81,8 @@ def _text(name: str) -> pl.Expr:
 # --- values ------------------------------------------------------------------------------------------------
 
 
-def _value(column: Column) -> pl.Expr:
+def value(column: Column) -> pl.Expr:
+    """The typed value of a tidied text without fault, null where it is blank and nothing stands for that."""
     text = pl.col(column.name)
     if column.dtype == pl.Float64():
         return text.cast(pl.Float64, strict=False) + 0.0  # -0 is 0
@@ -115,16 +94,16 @@ def _value(column: Column) -> pl.Expr:
     return text if default is None else text.fill_null(default)
 
 
-def _fault(column: Column, points_may_be_thousands: bool) -> pl.Expr:
-    """The name of the check that the text of a cell fails, or null."""
+def fault(column: Column, points_may_be_thousands: bool) -> pl.Expr:
+    """The name of the check that a tidied text fails, or null."""
     text = pl.col(column.name)
-    fault = pl.when(text.str.contains(_FORMULA_ERROR)).then(pl.lit("formula_error"))
+    found = pl.when(text.str.contains(_FORMULA_ERROR)).then(pl.lit("formula_error"))
     if column.dtype == pl.Float64():
         number = text.cast(pl.Float64, strict=False)
         size = number.abs()
         may_be_thousands = text.str.contains(_POINT_BEFORE_THREE) & points_may_be_thousands
         return (
-            fault.when(may_be_thousands)
+            found.when(may_be_thousands)
             .then(pl.lit("thousands_or_decimals"))
             .when(text.str.contains(_COMMA_NUMBER))
             .then(pl.lit("decimal_comma"))
@@ -136,15 +115,39 @@ def _fault(column: Column, points_may_be_thousands: bool) -> pl.Expr:
             .then(pl.lit("implausible_number"))
         )
     if column.dtype == pl.Date():
-        day = _value(column)
+        day = value(column)
         return (
-            fault.when(~text.str.contains(_DATE) | (text.is_not_null() & day.is_null()))
+            found.when(~text.str.contains(_DATE) | (text.is_not_null() & day.is_null()))
             .then(pl.lit("not_a_date"))
             .when(~day.is_between(FIRST_DAY, LAST_DAY))
             .then(pl.lit("implausible_day"))
         )
     if column.dtype == pl.Boolean():
-        return fault.when(text.is_not_null() & _value(column).is_null()).then(pl.lit("not_yes_or_no"))
+        return found.when(text.is_not_null() & value(column).is_null()).then(pl.lit("not_yes_or_no"))
     if column.allowed or column.pattern:  # what these let through needs no second look
         return pl.lit(None, pl.String)
-    return fault.when(text.str.contains(UNPRINTABLE)).then(pl.lit("unprintable"))
+    return found.when(text.str.contains(UNPRINTABLE)).then(pl.lit("unprintable"))
+
+
+def has_comma_decimals(name: str) -> pl.Expr:
+    """Whether some tidied text is a number with a comma for decimals or points for thousands."""
+    return pl.col(name).str.contains(_COMMA_FOR_DECIMALS).any()
+
+
+def plain(column: Column, points_may_be_thousands: bool) -> tuple[pl.Expr, pl.Expr] | None:
+    """The short way to the values of text, and for which cells it is sure to end where the long one does.
+
+    The long way is to tidy a text and then to ask for its fault and its value; no short one is known for all columns.
+    A sure cell has no fault, and no comma for decimals or points for thousands.
+    """
+    text = pl.col(column.name)
+    if column.dtype == pl.Float64() and not points_may_be_thousands:
+        number = text.cast(pl.Float64, strict=False) + 0.0
+        size = number.abs()
+        is_plausible = (size == 0) | ((size >= LEAST_NUMBER) & (size < LARGEST_NUMBER))
+        return number, (text == "") | text.is_null() | (text.str.contains(_NUMBER) & is_plausible.fill_null(False))
+    if column.dtype == pl.String() and not (
+        column.allowed or column.pattern or column.name in _TIDY or column.name in DEFAULTS
+    ):
+        return pl.when(text != "").then(text), ~text.str.contains(_NOT_PLAIN)
+    return None

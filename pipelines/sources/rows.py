@@ -66,6 +66,14 @@ class Rows:
     whole: Callable[[pl.Series], Iterable[Cells]]
 
 
+class Part(NamedTuple):
+    """Rows that follow one another; `rows_read` counts the blank ones too, `size` is in characters."""
+
+    rows: Rows
+    rows_read: int
+    size: int
+
+
 def checked_header(file: str, names: Sequence[str], table: Table) -> list[str]:
     """Names of the columns, tidied. Raises `InputFileError` if they cannot be those of the table."""
     if len(names) > MAX_COLUMNS:
@@ -114,16 +122,27 @@ def plain_number(text: str) -> str:
 
 def gathered(header: list[str], rows: Iterable[Row]) -> Iterator[Rows]:
     """Rows as batches, without the blank ones."""
+    return in_batches(framed(header, rows))
+
+
+def in_batches(parts: Iterable[Part]) -> Iterator[Rows]:
+    """Parts that follow one another, put together to batches."""
     waiting: list[Rows] = []
     size = 0
-    for chunk in _chunks(rows):
-        waiting.append(_in_a_frame(header, chunk))
-        size += sum(row.size + _ROW for row in chunk)
+    for part in parts:
+        waiting.append(part.rows)
+        size += part.size + _ROW * part.rows_read
         if size >= _BATCH:
             yield _joined(waiting)
             waiting, size = [], 0
     if waiting:
         yield _joined(waiting)
+
+
+def framed(header: list[str], rows: Iterable[Row]) -> Iterator[Part]:
+    """Rows, some at a time, without the blank ones."""
+    for chunk in _chunks(rows):
+        yield Part(_in_a_frame(header, chunk), len(chunk), sum(row.size for row in chunk))
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -142,7 +161,7 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def _in_a_frame(header: list[str], chunk: list[Row]) -> Rows:
     fitting = [row for row in chunk if len(row.cells) == len(header) and any(row.cells)]
     columns = zip(*(row.cells for row in fitting), strict=True) if fitting else [()] * len(header)
-    return _rows(
+    return as_read(
         pl.DataFrame(dict(zip(header, columns, strict=True)), schema=dict.fromkeys(header, pl.String())),
         pl.Series([row.number for row in fitting], dtype=pl.Int64),
         [(row.number, row.cells) for row in chunk if len(row.cells) != len(header) and any(row.cells)],
@@ -150,14 +169,17 @@ def _in_a_frame(header: list[str], chunk: list[Row]) -> Rows:
 
 
 def _joined(parts: list[Rows]) -> Rows:
-    return _rows(
+    if len(parts) == 1:
+        return parts[0]
+    return as_read(
         pl.concat([part.cells for part in parts], rechunk=True),
         pl.concat([part.row_numbers for part in parts], rechunk=True),
         [row for part in parts for row in part.ragged],
     )
 
 
-def _rows(cells: pl.DataFrame, row_numbers: pl.Series, ragged: list[tuple[int, Cells]]) -> Rows:
+def as_read(cells: pl.DataFrame, row_numbers: pl.Series, ragged: list[tuple[int, Cells]]) -> Rows:
+    """Rows whose cells are all that was read of them, none of them at fault yet."""
     return Rows(cells, row_numbers, FAILURE.to_frame(), ragged, lambda chosen: cells.filter(chosen).iter_rows())
 
 

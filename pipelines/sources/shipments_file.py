@@ -16,7 +16,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -26,7 +26,7 @@ import polars as pl
 from pipelines.contracts.quarantine import QUARANTINE
 from pipelines.contracts.table import Table
 from pipelines.shown import shown_line, shown_name
-from pipelines.sources.cells import has_comma_decimals, parsed
+from pipelines.sources.columns import Parsed, Parsing
 from pipelines.sources.rejections import rejections
 from pipelines.sources.rows import MAX_ROWS, InputFileError, Rows
 from pipelines.sources.rows_of_csv import read_csv
@@ -181,18 +181,20 @@ def _read_once(reader: Reader, file: BinaryIO, name: str, table: Table, learnt: 
     accepted, numbers, rejected = [table.empty()], [pl.Series(dtype=pl.Int64)], [QUARANTINE.empty()]
     ids = [pl.Series(dtype=pl.String)]
     rows_read = accepted_bytes = rejected_bytes = 0
-    commas = False
+    parsing = Parsing(table, learnt.has_comma_decimals)
     for rows in batches:
         rows_read += rows.cells.height + len(rows.ragged)
         if rows_read > MAX_ROWS:
             raise InputFileError(f"{name}: the file has more than {MAX_ROWS:,} rows, split it into parts.")
-        commas |= reader is read_csv and has_comma_decimals(rows.cells, table)
-        typed, unparsed = parsed(rows, table, learnt.has_comma_decimals)
-        failures = _failures(rows, unparsed, typed, table, learnt.repeated)
-        is_good = ~rows.row_numbers.is_in(failures["row_number"].implode())
-        ids.append(typed[key].drop_nulls())
-        accepted.append(table.conform(typed.filter(is_good)))
-        numbers.append(rows.row_numbers.filter(is_good))
+        found = parsing.parsed(rows)
+        failures = _failures(rows, found, table, learnt.repeated)
+        ids.append(found.typed[key].drop_nulls())
+        good, good_numbers = found.typed, rows.row_numbers
+        if not failures.is_empty():
+            is_good = ~rows.row_numbers.is_in(failures["row_number"].implode())
+            good, good_numbers = good.filter(is_good), good_numbers.filter(is_good)
+        accepted.append(table.conform(good))
+        numbers.append(good_numbers)
         accepted_bytes += int(accepted[-1].estimated_size())
         if accepted_bytes > most:
             raise InputFileError(f"{name}: the file unpacks to more than {most:,} bytes of text, export it again.")
@@ -210,21 +212,24 @@ def _read_once(reader: Reader, file: BinaryIO, name: str, table: Table, learnt: 
         rows_read=rows_read,
         ignored_columns=[column for column in header if column not in known],
     )
-    every_id = pl.concat(ids)
-    return intake, _Learnt(every_id.filter(every_id.is_duplicated()).unique(), commas)
+    return intake, _Learnt(_repeated(pl.concat(ids)), reader is read_csv and parsing.has_comma_decimals)
 
 
-def _failures(
-    rows: Rows, unparsed: pl.DataFrame, typed: pl.DataFrame, table: Table, repeated: pl.Series
-) -> pl.DataFrame:
+def _repeated(ids: pl.Series) -> pl.Series:
+    if ids.hash().n_unique() == ids.len():  # told sooner than which; different numbers are of different ids
+        return ids.clear()
+    return ids.filter(ids.is_duplicated()).unique()
+
+
+def _failures(rows: Rows, found: Parsed, table: Table, repeated: pl.Series) -> pl.DataFrame:
     """Cells at fault and rules of the table that rows break, in the shape of `FAILURE`; one fault for a bad cell."""
     cell = ["row_number", "column"]
-    unreadable = pl.concat([rows.failures, unparsed]).unique(cell, maintain_order=True)
-    # Rows of a batch cannot tell which ids the rest of the file has.
-    found = table.failures(typed).filter(pl.col("check") != "unique")
-    broken = found.select(rows.row_numbers.gather(found["row"]).alias("row_number"), "column", "check")
+    unreadable = pl.concat([rows.failures, found.faults]).unique(cell, maintain_order=True)
+    # Rows of a batch cannot tell which ids the rest of the file has: the key is no matter of theirs.
+    failures = replace(table, key=()).failures(found.typed, found.kept)
+    broken = failures.select(rows.row_numbers.gather(failures["row"]).alias("row_number"), "column", "check")
     (key,) = table.key
-    again = rows.row_numbers.filter(typed[key].is_in(repeated.implode()).fill_null(False)).to_frame("row_number")
+    again = rows.row_numbers.filter(found.typed[key].is_in(repeated.implode()).fill_null(False)).to_frame("row_number")
     unique = again.with_columns(column=pl.lit(key), check=pl.lit("unique"))
     return pl.concat([unreadable, pl.concat([broken, unique]).join(unreadable, on=cell, how="anti")])
 
