@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from pipelines.batches import Differences, PairNumbers, in_batches, taken
 from pipelines.contracts.cargoes import PRICE_NOTES, VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
-from pipelines.transforms.batches import Differences, PairNumbers, in_batches, taken
 from pipelines.transforms.classes import class_options
 from pipelines.transforms.nexus import regimes_met, ties
 from pipelines.transforms.readings import SITUATION, STRADDLING, decide, outcomes_of

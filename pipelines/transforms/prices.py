@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.batches import Differences, in_batches, looked_up, taken
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.reference import PriceReference
 from pipelines.names import normalised, normalised_expr
 from pipelines.sources.reference import grade_names
-from pipelines.transforms.batches import Differences, in_batches, looked_up, taken
 
 CRUDE_HEADING, PRODUCT_HEADING = "2709", "2710"
 # A reference rate is carried over week-ends and holidays; the longest closing is Easter's.

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines import batches
+from pipelines.batches import Differences, PairNumbers, in_batches, looked_up, taken
 from pipelines.rules.rulebook import Rulebook
 from pipelines.sources.reference import Reference
-from pipelines.transforms import batches
-from pipelines.transforms.batches import Differences, PairNumbers, in_batches, looked_up, taken
 from pipelines.transforms.judge import judge
 from tests.support import cargoes, shipment
 

@@ -4,8 +4,8 @@ A join of many rows copies all that they carry. Here rows that differ only in a 
 difference, what follows from the difference is worked out once, and taken by its number.
 
 Here: batches, and the numbering of differences.
-Add here: nothing that knows of cargoes.
-Keep out: what is worked out (`pipelines.transforms.prices`, `pipelines.transforms.judge`).
+Add here: nothing that knows of cargoes or cells.
+Keep out: what is worked out (`pipelines.sources.columns`, `pipelines.transforms.prices`, `pipelines.transforms.judge`).
 """
 
 from collections.abc import Callable, Sequence
@@ -52,14 +52,15 @@ class Differences:
         if self._known.is_empty():
             self._known = keys.clear().with_columns(number=pl.lit(0, pl.Int64))
         numbers = self._look_up(keys)
+        if not numbers.null_count():
+            return numbers, keys.clear()
         missing = numbers.is_null().arg_true()
         unknown = taken(keys, missing)
         new = unknown.unique(maintain_order=True)
-        if new.height:
-            first = self._known.height
-            numbered = new.with_columns(number=pl.int_range(first, first + new.height))
-            self._known = pl.concat([self._known, numbered], rechunk=True)
-            numbers = numbers.scatter(missing, self._look_up(unknown))
+        first = self._known.height
+        numbered = new.with_columns(number=pl.int_range(first, first + new.height))
+        self._known = pl.concat([self._known, numbered], rechunk=True)
+        numbers = numbers.scatter(missing, self._look_up(unknown))
         return numbers, new
 
     def _look_up(self, keys: pl.DataFrame) -> pl.Series:
