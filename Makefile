@@ -77,8 +77,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 bench: $(INSTALLED) build/bench-venv/.installed ## measure against the floor and the peers; writes docs/benchmarks.md (20 minutes)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
-bench-large: $(INSTALLED) build/bench-venv/.installed ## 100 million shipments in bounded memory; needs 30 GB of disk
-	$(BIN)/python -m benchmarks.run --rows 100 --tasks price,judge_cargoes --no-page
+bench-large: $(INSTALLED) build/bench-venv/.installed ## after bench: 100 million shipments in bounded memory; 30 GB of disk
+	$(BIN)/python -m benchmarks.run --rows 100 --tasks price,judge_cargoes --add
 
 build/bench-venv/.installed: benchmarks/requirements.lock
 	@echo "Setting up the peers in build/bench-venv (once, about a minute)..."

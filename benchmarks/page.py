@@ -107,8 +107,8 @@ def write(outcome: Outcome, docs: Path) -> None:
         "",
         "## Measurements",
         "",
-        f"Runs of each measurement: {' or '.join(map(str, runs))}, in processes of their own; medians, in brackets the "
-        "most memory.",
+        f"Runs of each measurement: {' or '.join(map(str, runs))} (one from 20 million), each in a process of its own; "
+        "medians, in brackets the most memory.",
         "",
         table(outcome),
         "",

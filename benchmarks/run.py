@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import polars as pl
 
@@ -24,6 +25,7 @@ from benchmarks.measure import PEER_COLUMNS, PEERS, TASKS, cargoes_of, csv_of
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "bench"
+OUTCOME = ROOT / "build" / "bench.json"
 PEER_PYTHON = ROOT / "build" / "bench-venv" / "bin" / "python"
 MILLION = 1_000_000
 TIMEOUT_SECONDS = 1_800
@@ -65,6 +67,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="runs of each measurement; one on 20 million and more")
     parser.add_argument("--tasks", default=",".join(LARGEST), help="only these tasks")
     parser.add_argument("--no-page", action="store_true", help="leave docs/benchmarks.md as it is")
+    parser.add_argument("--add", action="store_true", help="to the page of the last call, on the same machine")
     options = parser.parse_args()
     chosen = options.tasks.split(",")
     if unknown := set(chosen) - set(TASKS):
@@ -78,12 +81,22 @@ def main() -> None:
         sys.exit(f"bench: {error}")
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
-    outcome = {"machine": machine(), "agreed": agreed, "results": [vars(result) for result in results]}
-    (ROOT / "build" / "bench.json").write_text(json.dumps(outcome, indent=1), encoding="utf-8")
+    measured = [vars(result) for result in results]
+    outcome = {"machine": machine(), "agreed": agreed, "results": measured}
+    if options.add:
+        outcome = _added(json.loads(OUTCOME.read_text(encoding="utf-8")), outcome)
+    OUTCOME.write_text(json.dumps(outcome, indent=1), encoding="utf-8")
     print(page.table(outcome))
     if not options.no_page:
         page.write(outcome, ROOT / "docs")
         print("Written: docs/benchmarks.md, docs/images/benchmarks.svg.")
+
+
+def _added(last: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The last outcome with new results, which stand for older ones of the same task and size."""
+    again = {(row["task"], row["million_rows"]) for row in new["results"]}
+    kept = [row for row in last["results"] if (row["task"], row["million_rows"]) not in again]
+    return {**last, "agreed": [*last["agreed"], *new["agreed"]], "results": [*kept, *new["results"]]}
 
 
 def _measured(million: float, chosen: list[str], runs: int, agreed: list[str]) -> list[Result]:
