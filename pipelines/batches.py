@@ -39,6 +39,14 @@ def in_batches(rows: pl.LazyFrame, schema: pl.Schema, begin: Callable[[], Work])
     return rows.map_batches(done, schema=schema, streamable=True)
 
 
+def at_once(frame: pl.LazyFrame) -> pl.DataFrame:
+    """A few rows, collected during the work on a batch.
+
+    Not by the streaming engine: its threads may all be at work on batches, and would wait for themselves.
+    """
+    return frame.collect(engine="in-memory")
+
+
 class Differences:
     """Numbers for the differences in some columns, in the order in which they are first seen; null equals null."""
 

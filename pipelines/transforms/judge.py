@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from pipelines.batches import Differences, PairNumbers, in_batches, taken
+from pipelines.batches import Differences, PairNumbers, at_once, in_batches, taken
 from pipelines.contracts.cargoes import PRICE_NOTES, VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import Law
@@ -150,7 +150,7 @@ class _Sitting:
                 .with_columns(pl.col(mask) & pl.col("scope_bits") for mask in ("scope_mask", "open_mask"))
                 .sort("oil", "regime_number")
                 .select(KIND)
-                .collect()
+                .pipe(at_once)
             )
             kinds, new_kinds = self._kinds.numbers(of_oils)
             self._add("oils", pl.DataFrame({"kind": kinds}))
@@ -166,7 +166,7 @@ class _Sitting:
                 regimes_met(new.with_row_index("tie").lazy(), self._law.book, self._regimes)
                 .with_columns(regime_number=pl.col("regime").cast(codes).to_physical().cast(pl.Int64))
                 .sort("tie", "regime_number")
-                .collect()
+                .pipe(at_once)
             )
             first = self._rows["met"].height if "met" in self._rows else 0
             counts = (
@@ -195,7 +195,7 @@ class _Sitting:
             first = self._rows["decisions"].height if "decisions" in self._rows else 0
             decisions = (
                 new.join(
-                    decide(new.lazy(), self._law).drop("situation").collect(),
+                    decide(new.lazy(), self._law).drop("situation").pipe(at_once),
                     on=SITUATION,
                     how="left",
                     nulls_equal=True,
@@ -321,7 +321,7 @@ def _told_by_outcome(decisions: pl.DataFrame) -> pl.DataFrame:
         .sort("situation", pl.col("outcome").cast(pl.Enum(OUTCOMES)))
         .with_columns(verdict=pl.col("outcome").replace(STRADDLING, "indeterminate"))
         .select(*TOLD, "codes")
-        .collect()
+        .pipe(at_once)
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipelines.batches import Differences, in_batches, looked_up, taken
+from pipelines.batches import Differences, at_once, in_batches, looked_up, taken
 from pipelines.contracts.cargoes import CARGOES
 from pipelines.contracts.reference import PriceReference
 from pipelines.names import normalised, normalised_expr
@@ -96,7 +96,7 @@ class _Pricing:
         """What follows from these descriptions, in their order."""
         named = with_names(descriptions.lazy().with_row_index("place"), self._reference.grades)
         described = _with_terms(_with_factors(named, self._reference), self._reference)
-        return described.sort("place").drop("place", *DESCRIPTION).collect()
+        return described.sort("place").drop("place", *DESCRIPTION).pipe(at_once)
 
 
 def with_names(cargoes: pl.LazyFrame, grades: pl.DataFrame) -> pl.LazyFrame:

@@ -11,6 +11,7 @@ Keep out: prices (a summary holds caps to compare them with) and the text of rul
 
 import polars as pl
 
+from pipelines.batches import at_once
 from pipelines.rules.law import CONFIDENCE_OF_RANK, CONFIDENCE_RANK, Law
 
 SITUATION = (
@@ -57,7 +58,7 @@ def readings_of(situations: pl.LazyFrame, law: Law) -> pl.LazyFrame:
     `prior_*`, `open_prior_*` (an earlier cap usable).
     """
     # Found once, although the reliefs ask for them more than once: they are few.
-    levels = levels_of(situations, law).collect().lazy()
+    levels = levels_of(situations, law).pipe(at_once).lazy()
     return levels.join(_best(reliefs_of(levels, law)), on="reading", how="left", maintain_order="left")
 
 

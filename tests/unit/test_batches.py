@@ -1,5 +1,8 @@
 """Work in batches: the same result whatever the size of a batch, and numbers that stay."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from pipelines import batches
 from pipelines.batches import Differences, PairNumbers, in_batches, looked_up, taken
 from pipelines.rules.rulebook import Rulebook
+from pipelines.settings import REPOSITORY
 from pipelines.sources.reference import Reference
 from pipelines.transforms.judge import judge
 from tests.support import cargoes, shipment
@@ -140,3 +144,37 @@ def test_verdicts_do_not_depend_on_the_batches(
     monkeypatch.setattr(batches, "BATCH_ROWS", 1_000)
     assert judge(evidence, book).sort("shipment_id", "regime").collect().equals(few)
     assert few["verdict"].n_unique() > 2
+
+
+def test_work_in_many_branches_of_a_query_does_not_wait_for_itself() -> None:
+    # A process of its own, so that waiting for ever would be told instead of done.
+    script = """
+import polars as pl
+from pipelines.rules.rulebook import Rulebook
+from pipelines.settings import REPOSITORY
+from pipelines.sources.reference import Reference
+from pipelines.transforms.history import verdict_changes
+from pipelines.transforms.judge import judge
+from tests.support import cargoes, shipment
+
+book = Rulebook.load()
+rows = [
+    shipment(shipment_id=f"{year}-{month}-{day}", nexus=None, loading_date=f"{year}-{month:02}-{day:02}")
+    for year in (2023, 2024, 2025) for month in range(1, 13) for day in (3, 13, 23)
+]
+evidence = cargoes([row | {"contract_date": None, "discharge_date": None} for row in rows], book, Reference.load())
+verdicts = judge(evidence.lazy(), book)
+for engine in ("streaming", "in-memory"):
+    print(verdict_changes(evidence, verdicts, book).collect(engine=engine).height)
+"""
+    threads = {"POLARS_MAX_THREADS": "2", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | threads,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    streamed, in_memory = done.stdout.split()
+    assert streamed == in_memory
