@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -72,7 +73,8 @@ class Landing:
         path = self._content(digest)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_name(f".{digest}.{os.getpid()}")
+            # Two sources, which are fetched at the same time, may answer with the same bytes.
+            aside = path.with_name(f".{digest}.{os.getpid()}.{threading.get_ident()}")
             aside.write_bytes(gzip.compress(body, compresslevel=6, mtime=0))
             aside.replace(path)
         return digest

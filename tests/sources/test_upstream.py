@@ -2,7 +2,9 @@
 
 import datetime as dt
 import itertools
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -521,3 +523,21 @@ def keep(landing: Landing, at: str, body: str, document: str = "daily 2026") -> 
     when = dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
     digest = landing.keep(body.encode())
     landing.note(Entry(ecb.SOURCE.name, document, ecb.URL, when, at, "new", 200, sha256=digest, size_bytes=len(body)))
+
+
+def test_the_same_bytes_at_the_same_time_are_stored_once(landing: Landing) -> None:
+    # As sources that are fetched beside each other may give them.
+    together = threading.Barrier(8)
+
+    def keep(_: int) -> list[str]:
+        digests = []
+        for number in range(40):
+            together.wait(timeout=60)
+            digests.append(landing.keep(f"answer {number}".encode() * 1_000))
+        return digests
+
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(keep, range(8)))
+    assert len({tuple(digests) for digests in kept}) == 1
+    stored = [file.name for file in landing.folder.rglob("*") if file.is_file()]
+    assert sorted(stored) == sorted(f"{digest}.gz" for digest in kept[0])
