@@ -39,7 +39,14 @@ def _cpu_seconds() -> float:
 def _peak_mb() -> float:
     """The most memory that this process or one of its children held, in MB of 1,048,576 bytes."""
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / unit
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    try:
+        # What `getrusage` says of a process on Linux counts what its parent held when it began it.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
+    except OSError:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, children) / unit
 
 
 # --- the product -------------------------------------------------------------------------------------------

@@ -44,9 +44,14 @@ def table(outcome: Outcome) -> str:
     for task, name in NAMES.items():
         rows = [found.get((task, size)) for size in sizes]
         if any(rows):
-            cells = [f"{row['seconds']:.1f} ({row['peak_mb']:,.0f})" if row else "" for row in rows]
+            cells = [_cell(row) if row else "" for row in rows]
             lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _cell(row: dict[str, Any]) -> str:
+    peak = row["peak_mb"]
+    return f"{row['seconds']:.1f}" if peak is None else f"{row['seconds']:.1f} ({peak:,.0f})"
 
 
 def targets(outcome: Outcome) -> Iterator[tuple[str, str, bool]]:
