@@ -80,6 +80,7 @@ class _Pricing:
     def __init__(self, reference: PriceReference) -> None:
         self._reference = reference
         self._rates, self._freights = _rates(reference), _freight_of_routes(reference)
+        self._highest_insurance = highest_freights(reference.freight_points).insurance
         self._descriptions = Differences(DESCRIPTION)
         self._described = pl.DataFrame()
 
@@ -90,7 +91,7 @@ class _Pricing:
             self._described = pl.concat([self._described, self._described_anew(new)], how="diagonal", rechunk=True)
         described = cargoes.hstack(taken(self._described, numbers))
         with_rate = _with_rate(described, self._rates)
-        return _with_price(_with_costs(with_rate, self._reference, self._freights))
+        return _with_price(_with_costs(with_rate, self._freights, self._highest_insurance))
 
     def _described_anew(self, descriptions: pl.DataFrame) -> pl.DataFrame:
         """What follows from these descriptions, in their order."""
@@ -269,9 +270,8 @@ def _with_terms(cargoes: pl.LazyFrame, reference: PriceReference) -> pl.LazyFram
     )
 
 
-def _with_costs(cargoes: pl.DataFrame, reference: PriceReference, freights: pl.DataFrame) -> pl.DataFrame:
+def _with_costs(cargoes: pl.DataFrame, freights: pl.DataFrame, highest_insurance: float | None) -> pl.DataFrame:
     """Adds itemised_costs in `currency`, and the most that missing costs may come to, per barrel."""
-    tops = highest_freights(reference.freight_points)
     needs_freight = pl.col("contains_freight") & pl.col("freight_cost").is_null()
     needs_insurance = pl.col("contains_insurance") & pl.col("insurance_cost").is_null()
     costs = [pl.col(cost).fill_null(0.0) for cost in COSTS]
@@ -284,7 +284,7 @@ def _with_costs(cargoes: pl.DataFrame, reference: PriceReference, freights: pl.D
         estimated_costs_high_usd_per_bbl=pl.when(needs_freight)
         .then(pl.coalesce("top", "top_at_other_times"))
         .otherwise(0.0)
-        + pl.when(needs_insurance).then(pl.lit(tops.insurance, pl.Float64)).otherwise(0.0),
+        + pl.when(needs_insurance).then(pl.lit(highest_insurance, pl.Float64)).otherwise(0.0),
     )
 
 
