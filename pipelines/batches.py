@@ -16,6 +16,7 @@ import polars as pl
 BATCH_ROWS = 200_000
 
 Work = Callable[[pl.DataFrame], pl.DataFrame]
+_NUMBER = pl.get_index_type()
 
 
 def in_batches(rows: pl.LazyFrame, schema: pl.Schema, begin: Callable[[], Work]) -> pl.LazyFrame:
@@ -52,50 +53,53 @@ class Differences:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = list(columns)
+        # Columns taken together are told apart more quickly than each by itself.
+        self._key = pl.struct(self.columns) if len(self.columns) > 1 else pl.col(self.columns[0])
         self._known = pl.DataFrame()
 
     def numbers(self, batch: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame]:
         """The number of each row, and the rows (of the columns) that were not known before, in the order of theirs."""
-        keys = batch.select(self.columns)
+        keys = batch.select(key=self._key)
         if self._known.is_empty():
-            self._known = keys.clear().with_columns(number=pl.lit(0, pl.Int64))
+            self._known = keys.clear().with_row_index("number")
         numbers = self._look_up(keys)
         if not numbers.null_count():
-            return numbers, keys.clear()
+            return numbers, batch.select(self.columns).clear()
         missing = numbers.is_null().arg_true()
         unknown = taken(keys, missing)
         new = unknown.unique(maintain_order=True)
-        first = self._known.height
-        numbered = new.with_columns(number=pl.int_range(first, first + new.height))
-        self._known = pl.concat([self._known, numbered], rechunk=True)
+        self._known = pl.concat([self._known, new.with_row_index("number", self._known.height)], rechunk=True)
         numbers = numbers.scatter(missing, self._look_up(unknown))
-        return numbers, new
+        return numbers, new.unnest("key") if len(self.columns) > 1 else new.rename({"key": self.columns[0]})
 
     def _look_up(self, keys: pl.DataFrame) -> pl.Series:
-        return keys.join(self._known, on=self.columns, how="left", nulls_equal=True, maintain_order="left")["number"]
+        return keys.join(self._known, on="key", how="left", nulls_equal=True, maintain_order="left")["number"]
 
 
-class PairNumbers:
-    """Numbers for pairs of two small numbers, in the order in which they are first seen, by a table of all pairs."""
+class Pairs:
+    """What follows from pairs of two small numbers, as a number, by a table of all pairs.
 
-    def __init__(self) -> None:
-        self.height = 0
+    follow: the numbers of what follows from pairs (columns `row` and `column`) that were not met before.
+    """
+
+    def __init__(self, follow: Callable[[pl.DataFrame], pl.Series]) -> None:
+        self._follow = follow
         self._width = 1
-        self._table = pl.Series([], dtype=pl.Int32())
+        self._table = pl.Series([], dtype=_NUMBER)
 
-    def numbers(self, rows: pl.Series, columns: pl.Series) -> tuple[pl.Series, pl.DataFrame]:
-        """The number of each pair, and the pairs (row, column) that were not known before, in the order of theirs."""
+    def numbers(self, rows: pl.Series, columns: pl.Series) -> pl.Series:
+        """The number of what follows from each pair."""
         if rows.is_empty():
-            return rows, pl.DataFrame({"row": rows, "column": columns})
+            return rows
         self._grow(int(rows.max()) + 1, int(columns.max()) + 1)  # type: ignore[arg-type]
         places = rows * self._width + columns
         numbers = self._table.gather(places)
-        new = places.filter(numbers.is_null()).unique(maintain_order=True)
-        if new.len():
-            self._table.scatter(new, pl.int_range(self.height, self.height + new.len(), dtype=pl.Int32, eager=True))
-            self.height += new.len()
+        if numbers.null_count():
+            new = places.filter(numbers.is_null()).unique(maintain_order=True)
+            pairs = pl.DataFrame({"row": new // self._width, "column": new % self._width})
+            self._table.scatter(new, self._follow(pairs))
             numbers = self._table.gather(places)
-        return numbers, pl.DataFrame({"row": new // self._width, "column": new % self._width})
+        return numbers
 
     def _grow(self, rows: int, columns: int) -> None:
         width, height = self._width, self._table.len() // self._width
@@ -103,7 +107,7 @@ class PairNumbers:
             return
         # Twice of what is needed, so that it is seldom needed again.
         wider, higher = (max(width, 2 * columns), max(height, 2 * rows))
-        table = pl.repeat(None, wider * higher, dtype=pl.Int32, eager=True)
+        table = pl.repeat(None, wider * higher, dtype=_NUMBER, eager=True)
         places = pl.int_range(self._table.len(), eager=True).filter(self._table.is_not_null())
         table.scatter(places // width * wider + places % width, self._table.drop_nulls())
         self._width, self._table = wider, table

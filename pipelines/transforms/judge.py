@@ -1,28 +1,29 @@
 """The judge: which cap applied to a cargo, was it sold above it, and which rule let it through.
 
 The law sees little of a cargo: its class, origin, mode, whom it reaches, and on which side of a rule's days its
-own days fall. That little is the cargo's *situation*. There are few of them, so the law is read once for each
-(`pipelines.transforms.readings`) and joined back; only the price is compared cargo by cargo.
+own days fall. That little is the cargo's *situation*. Of its price it sees on which side of each level of a cap it
+is: the *step* of the price. There are few of both, so the law is read once for each situation
+(`pipelines.transforms.readings`), prices are compared once for each situation and step, and what is told is taken by
+their numbers.
 
-Here: situations, and the comparison of price and cap.
+Here: situations, steps, and the comparison of price and cap.
 Add here: a new column of the verdict.
 Keep out: which regimes a cargo meets (nexus), how rules are read (readings), how prices come about (prices).
 """
 
 import datetime as dt
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-from pipelines.batches import Differences, PairNumbers, at_once, in_batches, taken
+from pipelines.batches import Differences, Pairs, at_once, in_batches, taken
 from pipelines.contracts.cargoes import PRICE_NOTES, VERDICT_VALUES, VERDICTS
 from pipelines.names import normalised
 from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.transforms.classes import class_options
 from pipelines.transforms.nexus import regimes_met, ties
-from pipelines.transforms.readings import SITUATION, STRADDLING, decide, outcomes_of
+from pipelines.transforms.readings import BETWEEN_CODES, SITUATION, STRADDLING, decide, joined, outcomes_of
 
 # J-5: how long after loading a cargo whose discharge is not known may have been discharged.
 LONGEST_VOYAGE = dt.timedelta(days=60)
@@ -38,8 +39,11 @@ KIND = ("regime", "scope_id", "class_key", "class_rank", "scope_mask", "open_mas
 DAYS = ("contract_date", "loading_first", "loading_last", "discharge_first", "discharge_last")
 # What is compared with caps.
 PRICE = ("price_low_usd_per_bbl", "price_high_usd_per_bbl", "is_price_above_low", "price_tolerance_usd_per_bbl")
-# What is shown of them beside.
-SHOWN = ("price_usd_per_bbl", "price_basis", "quantity_bbl")
+# What is shown of a cargo beside.
+SHOWN = (
+    *("price_low_usd_per_bbl", "price_high_usd_per_bbl", "price_tolerance_usd_per_bbl"),
+    *("price_usd_per_bbl", "price_basis", "quantity_bbl"),
+)
 # What a decision holds that prices are compared with.
 DECISION = (
     *("place_at_any_price", "has_out_of_scope", "is_exemption_open"),
@@ -51,6 +55,7 @@ TOLD = (
     *("regime", "verdict", "product_class", "cap_id", "cap_usd_per_bbl"),
     *("transition_id", "exemption_id", "reason", "confidence"),
 )
+_NUMBER = pl.get_index_type()
 
 
 def judge(cargoes: pl.LazyFrame, book: Rulebook, regimes: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -79,53 +84,53 @@ def situations_of(cargoes: pl.DataFrame, law: Law, regimes: Sequence[str] | None
 class _Sitting:
     """The judge at work on one batch after another: all that was told apart so far, and what the law says of it.
 
-    Tables stand in the order of the numbers of `Differences`; `legs` numbers what it has not met yet.
+    Tables stand in the order of the numbers of `Differences`.
     """
 
     def __init__(self, law: Law, regimes: Sequence[str] | None) -> None:
         self._law, self._regimes = law, regimes
+        self._levels = law.book.price_caps["cap_usd_per_bbl"].unique().sort().to_list()
         self._oils, self._ties = Differences(OIL), Differences(ties(law.book))
         self._kinds, self._voyages = Differences(KIND), Differences(["voyage"])
-        self._seen = PairNumbers()
-        self._situations, self._codes = Differences(SITUATION), Differences(["codes"])
+        self._steps, self._situations = Differences(["step"]), Differences(SITUATION)
+        self._told = Differences([*TOLD, "is_above_cap", "codes"])
+        self._situation_of, self._told_of = Pairs(self._situation_numbers), Pairs(self._told_numbers)
         self._rows: dict[str, pl.DataFrame] = {}
 
     def situations(self, cargoes: pl.DataFrame) -> pl.DataFrame:
         """The legs of a batch with their situations and their own days; of no leg only the columns of cargoes."""
         legs = self.legs(cargoes)
         facts = taken(cargoes.with_columns(level_date=LEVEL_DATE), legs["cargo"]).hstack([legs["nexus_basis"]])
-        return facts if facts.is_empty() else facts.hstack(taken(self._rows["seen"], legs["situation_seen"]))
+        return facts if facts.is_empty() else facts.hstack(self._seen(legs["kind"], legs["voyage"]))
 
     def verdicts(self, cargoes: pl.DataFrame) -> pl.DataFrame:
         """The verdicts on a batch."""
         legs = self.legs(cargoes)
         if legs.is_empty():
             return VERDICTS.empty()
-        shown = cargoes.select("shipment_id", *PRICE, *SHOWN, level_date=LEVEL_DATE, notes=_notes_number())
-        situation = self._rows["seen"]["situation"].gather(legs["situation_seen"])
-        decided = taken(self._rows["decisions"].select(DECISION), situation)
-        compared = _compared(taken(shown, legs["cargo"]).hstack(decided))
-        outcome = situation * len(OUTCOMES) + compared["place"]
-        told = taken(self._rows["outcomes"].select(*TOLD, "codes_number"), outcome)
-        codes = self._rows["codes"]["reason_codes"].gather(told["codes_number"] * len(_NOTES) + compared["notes"])
-        return _with_amounts(compared.hstack(told).hstack([legs["nexus_basis"], codes]))
+        step = self._step_numbers(cargoes).gather(legs["cargo"])
+        told = self._told_of.numbers(self._situation_of.numbers(legs["kind"], legs["voyage"]), step)
+        shown = taken(cargoes.select("shipment_id", *SHOWN, level_date=LEVEL_DATE), legs["cargo"])
+        return _with_amounts(shown.hstack([legs["nexus_basis"]]).hstack(taken(self._rows["told"], told)))
 
     def legs(self, cargoes: pl.DataFrame) -> pl.DataFrame:
-        """cargo (the place of its row), nexus_basis and situation_seen of each cargo under each regime in its nexus."""
+        """cargo (the place of its row), nexus_basis, kind and voyage of each cargo under each regime in its nexus."""
         regimes = len(self._law.book.regime_codes)
         oil, tie = self._oil_numbers(cargoes), self._tie_numbers(cargoes)
         voyage, new_voyages = self._voyages.numbers(cargoes.select(voyage=self._law.voyage(LONGEST_VOYAGE)))
         self._add("voyages", new_voyages)
-        reached = taken(self._rows["ties"], tie)
         legs = (
-            reached.select(cargo=pl.int_range(pl.len()), met=pl.int_ranges("first_met", "end_met"))
+            taken(self._rows["ties"], tie)
+            .select(
+                cargo=pl.int_range(pl.len(), dtype=_NUMBER), met=pl.int_ranges("first_met", "end_met", dtype=_NUMBER)
+            )
             .filter(pl.col("met").list.len() > 0)
             .explode("met")
         )
-        legs = legs.hstack(taken(self._rows["met"], legs["met"]))
-        oil_regime = oil.gather(legs["cargo"]) * regimes + legs["regime_number"]
-        kind = self._rows["oils"]["kind"].gather(oil_regime)
-        return legs.with_columns(situation_seen=self._seen_numbers(kind, voyage.gather(legs["cargo"])))
+        met = taken(self._rows["met"], legs["met"])
+        kind = self._rows["oils"]["kind"].gather(oil.gather(legs["cargo"]) * regimes + met["regime_number"])
+        voyages = voyage.gather(legs["cargo"])
+        return legs.select("cargo").hstack([met["nexus_basis"], kind.alias("kind"), voyages.alias("voyage")])
 
     def _add(self, name: str, rows: pl.DataFrame) -> None:
         known = self._rows.get(name)
@@ -164,7 +169,7 @@ class _Sitting:
             codes = pl.Enum(self._law.book.regime_codes)
             met = (
                 regimes_met(new.with_row_index("tie").lazy(), self._law.book, self._regimes)
-                .with_columns(regime_number=pl.col("regime").cast(codes).to_physical().cast(pl.Int64))
+                .with_columns(regime_number=pl.col("regime").cast(codes).to_physical().cast(_NUMBER))
                 .sort("tie", "regime_number")
                 .pipe(at_once)
             )
@@ -179,20 +184,28 @@ class _Sitting:
             self._add("met", met.select("regime_number", "nexus_basis"))
         return numbers
 
-    def _seen_numbers(self, kind: pl.Series, voyage: pl.Series) -> pl.Series:
-        """Numbers of kinds on voyages; "seen" then holds their situations."""
-        numbers, new = self._seen.numbers(kind, voyage)
+    def _step_numbers(self, cargoes: pl.DataFrame) -> pl.Series:
+        """Numbers of the steps of prices; "steps" then holds one price of each, which stands for all of its step."""
+        priced = cargoes.select(*PRICE, "price_notes", step=_step(self._levels))
+        numbers, new = self._steps.numbers(priced)
         if new.height:
-            kinds, voyages = taken(self._rows["kinds"], new["row"]), taken(self._rows["voyages"], new["column"])
-            seen = kinds.hstack(voyages).select(*KIND, **self._law.eras(pl.col("voyage"))).select(SITUATION)
-            self._add("seen", seen.hstack([self._situation_numbers(seen)]))
+            first = new.join(priced.unique("step", keep="any"), on="step", how="left", maintain_order="left")
+            self._add("steps", first.select(*PRICE, notes=_notes()))
         return numbers
 
+    def _seen(self, kind: pl.Series, voyage: pl.Series) -> pl.DataFrame:
+        """The situations of kinds on voyages, as they are."""
+        seen = taken(self._rows["kinds"], kind).hstack(taken(self._rows["voyages"], voyage))
+        return seen.select(*KIND, **self._law.eras(pl.col("voyage"))).select(SITUATION)
+
     def _situation_numbers(self, seen: pl.DataFrame) -> pl.Series:
-        """Numbers of situations; "decisions", "outcomes" and "codes" then hold what the law says of them."""
-        numbers, new = self._situations.numbers(self._law.as_the_regime_sees(seen).select(SITUATION))
+        """Numbers of the situations of kinds (row) on voyages (column).
+
+        "decisions" and "outcomes" then hold what the law says of them.
+        """
+        situations = self._law.as_the_regime_sees(self._seen(seen["row"], seen["column"]))
+        numbers, new = self._situations.numbers(situations)
         if new.height:
-            first = self._rows["decisions"].height if "decisions" in self._rows else 0
             decisions = (
                 new.join(
                     decide(new.lazy(), self._law).drop("situation").pipe(at_once),
@@ -201,13 +214,43 @@ class _Sitting:
                     nulls_equal=True,
                     maintain_order="left",
                 )
-            ).with_columns(situation=pl.int_range(first, first + new.height), place_at_any_price=_place_at_any_price())
-            outcomes = _told_by_outcome(decisions)
-            codes_number, new_codes = self._codes.numbers(outcomes.select(pl.col("codes").list.join(";")))
+            ).with_columns(situation=pl.int_range(new.height), place_at_any_price=_place_at_any_price())
             self._add("decisions", decisions.select(DECISION))
-            self._add("outcomes", outcomes.select(TOLD).hstack([codes_number.alias("codes_number")]))
-            self._add("codes", _with_notes(new_codes["codes"]))
-        return numbers.alias("situation")
+            self._add("outcomes", _told_by_outcome(decisions))
+        return numbers
+
+    def _told_numbers(self, judged: pl.DataFrame) -> pl.Series:
+        """Numbers of what is told of situations (row) at steps of prices (column); "told" then holds it."""
+        situation, step = judged["row"], judged["column"]
+        compared = _compared(taken(self._rows["decisions"], situation).hstack(taken(self._rows["steps"], step)))
+        outcome = taken(self._rows["outcomes"], situation * len(OUTCOMES) + compared["place"])
+        told = outcome.hstack(compared.select("is_above_cap", "notes"))
+        codes = joined(BETWEEN_CODES, [pl.col("codes"), pl.col("notes")])
+        numbers, new = self._told.numbers(told.with_columns(codes=codes))
+        reason_codes = pl.col("codes").str.split(BETWEEN_CODES).fill_null([])
+        self._add("told", new.with_columns(reason_codes=reason_codes).drop("codes"))
+        return numbers
+
+
+def _step(levels: Sequence[float]) -> pl.Expr:
+    """A number for all that the law sees of a price: on which side of each level it is, and its notes.
+
+    levels: in their order, so that how many of them are passed tells which.
+    """
+
+    def passed(sides: Iterable[pl.Expr]) -> pl.Expr:
+        return pl.sum_horizontal(pl.lit(0, pl.UInt8), *(side.cast(pl.UInt8) for side in sides))
+
+    digits = (
+        (len(levels) + 1, passed(is_above(pl.lit(level)) for level in levels)),
+        (len(levels) + 1, passed(is_at_or_below(pl.lit(level)) for level in levels)),
+        (2, _is_priced().cast(pl.Int64)),
+        (2 ** len(PRICE_NOTES), _notes_number()),
+    )
+    number = pl.lit(0, pl.Int64)
+    for base, digit in digits:
+        number = number * base + digit
+    return number
 
 
 def scope_rule(book: Rulebook) -> pl.Expr:
@@ -244,6 +287,10 @@ def _names_case(row: dict[str, str]) -> pl.Expr:
     return project | grade
 
 
+def _is_priced() -> pl.Expr:
+    return pl.col("price_low_usd_per_bbl").is_not_null() | pl.col("price_high_usd_per_bbl").is_not_null()
+
+
 def is_at_or_below(level: pl.Expr) -> pl.Expr:
     """True where every price that a cargo may have had is at or below a level, USD/bbl."""
     return _bound("price_high_usd_per_bbl", float("inf")) <= level
@@ -265,7 +312,6 @@ def _compared(legs: pl.DataFrame) -> pl.DataFrame:
 
     The comparison of price and cap is exact but for the rounding of binary arithmetic (J-13).
     """
-    is_priced = pl.col("price_low_usd_per_bbl").is_not_null() | pl.col("price_high_usd_per_bbl").is_not_null()
     covered = is_at_or_below(pl.col("lowest_cap"))
     straddled = pl.any_horizontal(
         ~is_above(pl.col(level)) & ~is_at_or_below(pl.col(level))
@@ -275,7 +321,7 @@ def _compared(legs: pl.DataFrame) -> pl.DataFrame:
     place = (
         pl.when(pl.col("place_at_any_price").is_not_null())
         .then("place_at_any_price")
-        .when(~is_priced)
+        .when(~_is_priced())
         .then(_place("unpriced"))
         .when(covered)
         .then(_place("within_cap"))
@@ -287,7 +333,7 @@ def _compared(legs: pl.DataFrame) -> pl.DataFrame:
         .then(_place("above_cap"))
         .otherwise(undecided)
     )
-    has_sure_cap = is_priced & ~pl.col("has_out_of_scope")
+    has_sure_cap = _is_priced() & ~pl.col("has_out_of_scope")
     return legs.with_columns(
         place=place,
         is_above_cap=pl.when(has_sure_cap & covered)
@@ -309,7 +355,7 @@ def _place_at_any_price() -> pl.Expr:
 
 
 def _place(outcome: str) -> pl.Expr:
-    return pl.lit(OUTCOMES.index(outcome), pl.Int64)
+    return pl.lit(OUTCOMES.index(outcome), _NUMBER)
 
 
 def _told_by_outcome(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -335,27 +381,14 @@ def _with_amounts(judged: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-# Every choice of notes, by the number of the choice.
-_NOTES = [
-    list(itertools.compress(PRICE_NOTES, choice)) for choice in itertools.product((0, 1), repeat=len(PRICE_NOTES))
-]
-
-
 def _notes_number() -> pl.Expr:
-    bits = {note: 2**place for place, note in enumerate(reversed(PRICE_NOTES))}
+    bits = {note: 2**place for place, note in enumerate(PRICE_NOTES)}
     return pl.col("price_notes").list.eval(pl.element().replace_strict(bits, return_dtype=pl.Int64())).list.sum()
 
 
-def _with_notes(codes: pl.Series) -> pl.DataFrame:
-    """reason_codes: each of the codes (joined by ;) with every choice of notes, in the order of both.
-
-    Lists are slow to put together: the few there are are taken by their number.
-    """
-    choices = pl.DataFrame({"notes": _NOTES}, schema={"notes": pl.List(pl.String())})
-    split = codes.to_frame().select(codes=pl.when(pl.col("codes") != "").then(pl.col("codes").str.split(";")))
-    return split.join(choices, how="cross", maintain_order="left_right").select(
-        reason_codes=pl.concat_list(pl.col("codes").fill_null([]), "notes")
-    )
+def _notes() -> pl.Expr:
+    notes = (pl.when(pl.col("price_notes").list.contains(note)).then(pl.lit(note)) for note in PRICE_NOTES)
+    return joined(BETWEEN_CODES, notes)
 
 
 def _excess_value_usd() -> pl.Expr:

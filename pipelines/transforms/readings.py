@@ -9,6 +9,8 @@ Add here: a new source of doubt (one more column to explode), a new kind of reli
 Keep out: prices (a summary holds caps to compare them with) and the text of rules (those are data).
 """
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from pipelines.batches import at_once
@@ -30,6 +32,7 @@ SITUATION = (
 )
 # An outcome beside the verdicts: indeterminate because the price range has a cap inside it.
 STRADDLING = "indeterminate_straddling"
+BETWEEN_CODES = ";"
 UNVERIFIED = CONFIDENCE_RANK["unverified"]
 CONFLICT = CONFIDENCE_RANK["conflict"]
 _CONFIDENCE = dict(enumerate(CONFIDENCE_OF_RANK))
@@ -357,7 +360,7 @@ def _summary(readings: pl.LazyFrame) -> pl.LazyFrame:
         product_class=pl.when(~is_class_open).then("class_key"),
         cap_id=pl.when(~is_class_open).then("cap_id"),
         cap_usd_per_bbl=pl.when(~is_class_open).then("cap_usd_per_bbl"),
-        doubts=_doubts(is_class_open),
+        **_doubts(is_class_open),
     )
 
 
@@ -372,56 +375,60 @@ def _shown_first(column: str) -> pl.Expr:
     )
 
 
-def _doubts(is_class_open: pl.Expr) -> pl.Expr:
-    """What sets the readings of a situation apart: a list of code and text."""
-
-    def doubt(when: pl.Expr, code: str, text: pl.Expr | str) -> pl.Expr:
-        words = pl.lit(text) if isinstance(text, str) else text
-        return pl.when(when).then(pl.struct(code=pl.lit(code), text=words))
-
+def _doubts(is_class_open: pl.Expr) -> dict[str, pl.Expr]:
+    """What sets the readings of a situation apart: codes and texts, each joined."""
     differ = pl.col("n_readings") > 1
-    listed = pl.concat_list(
-        doubt(
+    doubts: list[tuple[pl.Expr, str, pl.Expr]] = [
+        (
             is_class_open & (pl.col("class_rank") == CONFLICT),
             "class_in_conflict",
-            "the lists disagree on the class of the code",
+            pl.lit("the lists disagree on the class of the code"),
         ),
-        doubt(
+        (
             is_class_open & (pl.col("class_rank") != CONFLICT),
             "class_open",
-            "the code leaves premium or discount open",
+            pl.lit("the code leaves premium or discount open"),
         ),
-        doubt(
+        (
             ~pl.col("is_discharge_known") & (pl.col("n_levels") > 1) & differ,
             "discharge_date_missing",
-            "the discharge date is missing and days up to 60 after loading are judged differently",
+            pl.lit("the discharge date is missing and days up to 60 after loading are judged differently"),
         ),
-        doubt(
+        (
             ((pl.col("n_loadings") > 1) | (pl.col("is_discharge_known") & (pl.col("n_levels") > 1))) & differ,
             "voyage_days_unknown",
-            "the days of the voyage are known only as a window",
+            pl.lit("the days of the voyage are known only as a window"),
         ),
-        doubt(pl.col("is_level_open"), "level_start_unknown", "the in-force day of the level is not known"),
-        doubt(pl.col("lacks_contract"), "contract_date_missing", "the contract date is missing"),
-        doubt(
+        (pl.col("is_level_open"), "level_start_unknown", pl.lit("the in-force day of the level is not known")),
+        (pl.col("lacks_contract"), "contract_date_missing", pl.lit("the contract date is missing")),
+        (
             (pl.col("open_prior_text") != "") & ~pl.col("lacks_contract"),
             "transition_in_doubt",
             pl.concat_str(pl.lit("whether "), "open_prior_text", pl.lit(" applies is open")),
         ),
-        doubt(
+        (
             (pl.col("open_text") != "") & ~pl.col("lacks_contract"),
             "exemption_in_doubt",
             pl.concat_str(pl.lit("whether "), "open_text", pl.lit(" covers it is unknown")),
         ),
-    )
-    return listed.list.drop_nulls()
+    ]
+    return {
+        "doubt_codes": joined(BETWEEN_CODES, (pl.when(when).then(pl.lit(code)) for when, code, _ in doubts)),
+        "doubts": joined("; ", (pl.when(when).then(text) for when, _, text in doubts)),
+    }
+
+
+def joined(separator: str, texts: Iterable[pl.Expr]) -> pl.Expr:
+    """Those of the texts that there are; null where there is none."""
+    together = pl.concat_str(*texts, separator=separator, ignore_nulls=True)
+    return pl.when(together != "").then(together)
 
 
 def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
     """What each verdict would rest on in each situation: one row per situation and outcome.
 
     decisions: the result of `decide`. outcome is a verdict, or `STRADDLING` for a price range with a cap inside.
-    Adds codes, reason, transition_id, exemption_id, confidence.
+    Adds codes (joined by `BETWEEN_CODES`), reason, transition_id, exemption_id, confidence.
     """
     lead = pl.concat_str(pl.lit("the "), "regime", pl.lit(" cap of "), "caps_text")
     classes = pl.col("class_key").str.replace_all("|", " or ", literal=True).str.replace_all("_", " ", literal=True)
@@ -431,30 +438,27 @@ def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
     )
     under_way = pl.when("is_under_way").then(pl.lit("under_way_at_start"))
     readings = pl.when(pl.col("n_readings") > 1).then(pl.concat_str(pl.lit("the readings are: "), "labels"))
-    doubts = pl.col("doubts").list.eval(pl.element().struct.field("text"))
-    doubt_codes = pl.col("doubts").list.eval(pl.element().struct.field("code"))
     straddle = pl.concat_str(pl.lit("the price range has the cap of "), "caps_text", pl.lit(" inside it"))
     any_rank = pl.max_horizontal("any_rank", "prior_rank", "exempt_rank", "open_rank")
     is_wind_down = pl.col("exempt_is_transition")
 
     def undecided(*first: pl.Expr) -> pl.Expr:
-        causes = pl.concat_list(*first, doubts, readings).list.drop_nulls().list.join("; ")
+        causes = pl.concat_str(*first, "doubts", readings, separator="; ", ignore_nulls=True)
         return pl.concat_str(pl.lit("Cannot be decided for the "), "regime", pl.lit(" cap: "), causes, pl.lit("."))
 
     def outcome(
         name: str,
-        codes: list[str | pl.Expr],
+        codes: list[pl.Expr],
         reason: pl.Expr,
         rank: pl.Expr,
         transition_id: pl.Expr | None = None,
         exemption_id: pl.Expr | None = None,
     ) -> pl.LazyFrame:
         nothing = pl.lit(None, pl.String)
-        listed = pl.concat_list(pl.lit(code) if isinstance(code, str) else code for code in codes)
         return decisions.select(
             "situation",
             outcome=pl.lit(name),
-            codes=listed.list.drop_nulls(),
+            codes=joined(BETWEEN_CODES, codes),
             reason=reason,
             transition_id=nothing if transition_id is None else transition_id,
             exemption_id=nothing if exemption_id is None else exemption_id,
@@ -471,13 +475,13 @@ def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
             ),
             outcome(
                 "within_cap",
-                ["at_or_below_cap", under_way],
+                [pl.lit("at_or_below_cap"), under_way],
                 pl.concat_str(pl.lit("Sold at or below "), lead, pl.lit(".")),
                 pl.col("capped_rank"),
             ),
             outcome(
                 "within_prior_cap",
-                ["at_or_below_prior_cap", "transition"],
+                [pl.lit("at_or_below_prior_cap"), pl.lit("transition")],
                 pl.concat_str(
                     pl.lit("Sold above "),
                     lead,
@@ -504,7 +508,7 @@ def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
             ),
             outcome(
                 "above_cap",
-                ["above_cap", under_way],
+                [pl.lit("above_cap"), under_way],
                 pl.concat_str(
                     pl.lit("Sold above "), lead, pl.lit(", and no licence, derogation or transition covers it.")
                 ),
@@ -512,11 +516,13 @@ def outcomes_of(decisions: pl.LazyFrame) -> pl.LazyFrame:
             ),
             outcome(
                 "unpriced",
-                ["no_price"],
+                [pl.lit("no_price")],
                 pl.concat_str(pl.lit("In scope of "), lead, pl.lit(", not surely exempt, and no price is known.")),
                 pl.col("capped_rank"),
             ),
-            outcome("indeterminate", [doubt_codes], undecided(), any_rank),
-            outcome(STRADDLING, ["price_range_straddles_cap", doubt_codes], undecided(straddle), any_rank),
+            outcome("indeterminate", [pl.col("doubt_codes")], undecided(), any_rank),
+            outcome(
+                STRADDLING, [pl.lit("price_range_straddles_cap"), pl.col("doubt_codes")], undecided(straddle), any_rank
+            ),
         ]
     )

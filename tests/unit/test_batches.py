@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines import batches
-from pipelines.batches import Differences, PairNumbers, in_batches, looked_up, taken
+from pipelines.batches import Differences, Pairs, in_batches, looked_up, taken
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import REPOSITORY
 from pipelines.sources.reference import Reference
@@ -104,16 +104,19 @@ def test_one_number_for_each_difference(drawn: list[list[tuple[str | None, int |
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=20), max_size=5))
-def test_one_number_for_each_pair(drawn: list[list[tuple[int, int]]]) -> None:
-    pairs = PairNumbers()
-    numbers: dict[tuple[int, int], int] = {}
+def test_what_follows_from_a_pair_is_worked_out_once(drawn: list[list[tuple[int, int]]]) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def follow(pairs: pl.DataFrame) -> pl.Series:
+        asked.extend(pairs.rows())
+        return pairs["row"] * 100 + pairs["column"]
+
+    numbers = Pairs(follow)
     for rows in drawn:
-        batch = pl.DataFrame(rows, schema={"row": pl.Int64(), "column": pl.Int64()}, orient="row")
-        found, new = pairs.numbers(batch["row"], batch["column"])
-        assert new.rows() == [row for row in dict.fromkeys(rows) if row not in numbers]
-        for row in rows:
-            numbers.setdefault(row, len(numbers))
-        assert found.to_list() == [numbers[row] for row in rows]
+        batch = pl.DataFrame(rows, schema=dict.fromkeys(("row", "column"), pl.get_index_type()), orient="row")
+        found = numbers.numbers(batch["row"], batch["column"])
+        assert found.to_list() == [row * 100 + column for row, column in rows]
+    assert asked == list(dict.fromkeys(row for rows in drawn for row in rows))
 
 
 def test_looking_up_and_taking() -> None:
