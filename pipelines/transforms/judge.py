@@ -89,7 +89,8 @@ class _Sitting:
 
     def __init__(self, law: Law, regimes: Sequence[str] | None) -> None:
         self._law, self._regimes = law, regimes
-        self._levels = law.book.price_caps["cap_usd_per_bbl"].unique().sort().to_list()
+        self._voyage = law.voyage(LONGEST_VOYAGE).alias("voyage")
+        self._step = _step(law.book.price_caps["cap_usd_per_bbl"].unique().sort().to_list()).alias("step")
         self._oils, self._ties = Differences(OIL), Differences(ties(law.book))
         self._kinds, self._voyages = Differences(KIND), Differences(["voyage"])
         self._steps, self._situations = Differences(["step"]), Differences(SITUATION)
@@ -117,7 +118,7 @@ class _Sitting:
         """cargo (the place of its row), nexus_basis, kind and voyage of each cargo under each regime in its nexus."""
         regimes = len(self._law.book.regime_codes)
         oil, tie = self._oil_numbers(cargoes), self._tie_numbers(cargoes)
-        voyage, new_voyages = self._voyages.numbers(cargoes.select(voyage=self._law.voyage(LONGEST_VOYAGE)))
+        voyage, new_voyages = self._voyages.numbers(cargoes.select(self._voyage))
         self._add("voyages", new_voyages)
         legs = (
             taken(self._rows["ties"], tie)
@@ -186,7 +187,7 @@ class _Sitting:
 
     def _step_numbers(self, cargoes: pl.DataFrame) -> pl.Series:
         """Numbers of the steps of prices; "steps" then holds one price of each, which stands for all of its step."""
-        priced = cargoes.select(*PRICE, "price_notes", step=_step(self._levels))
+        priced = cargoes.select(*PRICE, "price_notes", self._step)
         numbers, new = self._steps.numbers(priced)
         if new.height:
             first = new.join(priced.unique("step", keep="any"), on="step", how="left", maintain_order="left")
