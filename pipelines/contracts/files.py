@@ -31,13 +31,15 @@ def read_table(path: Path, table: Table) -> pl.DataFrame:
     typed = raw.with_columns(_typed(column.name, column.dtype) for column in table.columns)
     problems = []
     for column in table.columns:
-        lost = pl.select(row=raw[column.name].is_not_null() & typed[column.name].is_null())["row"].arg_true()
-        empty = raw[column.name].is_null().arg_true().to_list() if column.required else []
-        problems += [
-            f"{path.name}, row {i + 2}, column {column.name}: {raw[column.name][i]!r} is not a {column.dtype}."
-            for i in lost
-        ]
-        problems += [f"{path.name}, row {i + 2}, column {column.name}: a value is required." for i in empty]
+        text, value = raw[column.name], typed[column.name]
+        if value.null_count() > text.null_count():
+            lost = (text.is_not_null() & value.is_null()).arg_true()
+            problems += [
+                f"{path.name}, row {i + 2}, column {column.name}: {text[i]!r} is not a {column.dtype}." for i in lost
+            ]
+        if column.required and text.null_count():
+            empty = text.is_null().arg_true()
+            problems += [f"{path.name}, row {i + 2}, column {column.name}: a value is required." for i in empty]
     if problems:
         raise DataFileError("\n".join(problems))
     return _checked(typed, table, path.name)
