@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         chosen = _with_needs(options.tasks.split(","))
         last = _last(file) if options.add else None
-        session: dict[str, Any] = {"day": _day(), "load": f"{os.getloadavg()[0]:.1f}"}
+        session: dict[str, Any] = {"day": day(), "load": f"{os.getloadavg()[0]:.1f}"}
         agreed: dict[str, list[str]] = {}
         sizes = sorted({float(size) for size in options.rows.split(",")})
         for million in [None, *sizes]:
@@ -206,7 +206,7 @@ def _measured(
         written = folder / f"{task}.parquet"
         if task in JUDGING and not results[-1].failed:
             said[task] = verdict_counts(written)
-            if apart := _disagreement(said, task):
+            if apart := disagreement(said, task):
                 del said[task]
                 results[-1] = Result(task, million, failed=apart, is_fault=True)
         if task not in NEEDS.values():  # others read what it wrote
@@ -272,7 +272,7 @@ def verdict_counts(file: Path) -> pl.DataFrame:
     return counted.sort(keys, nulls_last=True).collect(engine="streaming")
 
 
-def _disagreement(said: dict[str, pl.DataFrame], task: str) -> str | None:
+def disagreement(said: dict[str, pl.DataFrame], task: str) -> str | None:
     """In what a task differs from the first that judged."""
     first = next(iter(said))
     one, other = said[first], said[task]
@@ -311,7 +311,7 @@ def machine() -> dict[str, object]:
     }
 
 
-def _day() -> str:
+def day() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime())
 
 
