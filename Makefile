@@ -77,7 +77,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 bench: $(INSTALLED) build/bench-venv/.installed ## measure against the floor and the peers; writes docs/benchmarks.md (25 minutes)
 	$(BIN)/python -m benchmarks.run $(BENCH)
 
-bench-large: $(INSTALLED) build/bench-venv/.installed ## after bench: 100 million shipments in bounded memory; 30 GB of disk
+bench-large: $(INSTALLED) build/bench-venv/.installed ## after bench: 100 million shipments in bounded memory; 15 GB of disk
 	$(BIN)/python -m benchmarks.run --rows 100 --tasks price,judge_cargoes --add
 
 # All but the nights, which the tests run, and dbt once. The page of it says nothing of speed.

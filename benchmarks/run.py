@@ -234,16 +234,20 @@ def _repeated(task: str, million: float | None, runs: int, shipments: Path, size
 def run_task(task: str, shipments: Path) -> dict[str, float]:
     """One run in a process of its own: what it took. Raises `Died` if it does not come to its end."""
     python = str(PEER_PYTHON if task in _peers() else sys.executable)
-    said = ended([python, "-m", "benchmarks.measure", task, str(shipments), str(shipments.parent)], TIMEOUT_SECONDS)
+    command = [python, "-m", "benchmarks.measure", task, str(shipments), str(shipments.parent)]
+    said = ended(command, TIMEOUT_SECONDS, shipments.parent)
     took: dict[str, float] = json.loads(said.strip().splitlines()[-1])
     return took
 
 
-def ended(command: list[str], timeout_seconds: float) -> str:
-    """What a command printed. Raises `Died`, and leaves no process of it behind, if it fails or takes too long."""
+def ended(command: list[str], timeout_seconds: float, folder: Path) -> str:
+    """What a command printed. Raises `Died`, and leaves no process of it behind, if it fails or takes too long.
+
+    folder: where it runs, and what it drops there is cleared away.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DO_NOT_TRACK": "1"}
     with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         encoding="utf-8", errors="replace", start_new_session=True,
     ) as process:  # fmt: skip
         try:

@@ -97,22 +97,22 @@ def test_start_up_ends_where_the_first_step_of_the_newest_night_begins(night: Ni
 
 
 class TestDying:
-    def test_killed(self) -> None:
+    def test_killed(self, tmp_path: Path) -> None:
         code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
         with pytest.raises(run.Died, match=r"^killed, out of memory\?$") as death:
-            run.ended([sys.executable, "-c", code], 60)
+            run.ended([sys.executable, "-c", code], 60, tmp_path)
         assert not death.value.is_fault
 
     @pytest.mark.parametrize(("error", "is_fault"), [("KeyError('x')", True), ("MemoryError('Out of Memory')", False)])
-    def test_by_an_error(self, error: str, is_fault: bool) -> None:
+    def test_by_an_error(self, tmp_path: Path, error: str, is_fault: bool) -> None:
         with pytest.raises(run.Died, match=error.partition("(")[0]) as death:
-            run.ended([sys.executable, "-c", f"raise {error}"], 60)
+            run.ended([sys.executable, "-c", f"raise {error}"], 60, tmp_path)
         assert death.value.is_fault is is_fault
 
     def test_too_slow_and_with_a_process_of_its_own(self, tmp_path: Path) -> None:
         begun = tmp_path / "begun"
         with pytest.raises(run.Died, match=r"^ended after 3 s$") as death:
-            run.ended(["sh", "-c", f"sleep 300 & echo $! > '{begun}'; wait"], 3)
+            run.ended(["sh", "-c", f"sleep 300 & echo $! > '{begun}'; wait"], 3, tmp_path)
         assert not death.value.is_fault
         assert self.ends(int(begun.read_text()))
 
@@ -127,8 +127,8 @@ class TestDying:
             return True
         return False
 
-    def test_what_ends_well_says_what_it_printed(self) -> None:
-        assert run.ended([sys.executable, "-c", "print(7)"], 60) == "7\n"
+    def test_what_ends_well_says_what_it_printed(self, tmp_path: Path) -> None:
+        assert run.ended([sys.executable, "-c", "print(7)"], 60, tmp_path) == "7\n"
 
 
 def bench(folder: Path, *options: str) -> int:

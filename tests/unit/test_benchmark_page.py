@@ -58,7 +58,7 @@ def test_what_a_person_waits_for() -> None:
     assert said["`plimsoll --help` under 0.3 s"] == ("0.29 s", True)
     assert said["`plimsoll assess` on a small file under 1.5 s"] == ("1.50 s", False)
     assert said["the first night of what ships under 10 s"] == ("9.99 s", True)
-    assert said["a night in which nothing changed: at most 2 s after its start-up"] == ("2.50 s", False)
+    assert said["a night in which nothing changed: at most 2 s after its start-up"] == ("2.50 s, after 3.00 s", False)
 
 
 def test_no_target_is_left_out_for_want_of_figures() -> None:
