@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -90,10 +91,13 @@ def nightly(
     ready: list[str | None] = []
 
     def make_ready(has_ended: Callable[[], bool]) -> None:
-        # Loaded here, beside the night: it takes as long as showing them.
+        # Beside the night, which would wait for it: what it needs of this machine, and what shows its headlines.
         from pipelines.report.headlines import headlines_when_published
         from pipelines.warehouse import releases
+        from pipelines.warehouse.bill_of_materials import bill_of_materials
 
+        with suppress(OSError):  # the night tells what it cannot do
+            bill_of_materials(settings.packages_file)
         ready.append(headlines_when_published(releases.current(settings), has_ended))
 
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)

@@ -127,7 +127,7 @@ def stage_beside(settings: Settings, release: dict[str, Any]) -> Path:
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    _write_text(aside / BILL, bill_of_materials(settings.kept_folder / "packages.json"))
+    _write_text(aside / BILL, bill_of_materials(settings.packages_file))
     write(aside / "release.json", release)
     return aside
 
