@@ -204,7 +204,9 @@ def _waited(figures: _Figures, task: str, wanted: str, limit: float) -> Target:
     if figures.have_failed(task, size=None):
         return Target(wanted, "failed", False)
     seconds = figures.seconds(task, None)
-    return Target(wanted, *(NOT_MEASURED, None) if seconds is None else (f"{seconds:.2f} s", seconds < limit))
+    if seconds is None:
+        return Target(wanted, NOT_MEASURED, None)
+    return Target(wanted, f"{seconds:.2f} s", seconds < limit)
 
 
 def _unchanged(figures: _Figures) -> Target:
