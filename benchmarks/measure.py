@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,18 +30,26 @@ SAMPLE_ROWS = 1_000_000
 
 
 def main() -> None:
-    """Runs one task and prints what it took."""
-    name, shipments, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    """Runs one task and prints what it took, or as its last line on standard error why it failed."""
     # Where memory runs out, Linux ends this process and not the one that keeps the results.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    try:
+        took = _measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
+    print(json.dumps(took))
+
+
+def _measured(name: str, shipments: Path, folder: Path) -> dict[str, float]:
     work = TASKS[name](shipments, folder)
     began, start, cpu = time.time(), time.perf_counter(), _cpu_seconds()
     parts = work()
     took = {"seconds": time.perf_counter() - start, "cpu_seconds": _cpu_seconds() - cpu, "peak_mb": _peak_mb()}
     if callable(parts):
         took |= parts(began, took["seconds"])
-    print(json.dumps(took))
+    return took
 
 
 def _cpu_seconds() -> float:

@@ -87,23 +87,19 @@ def table(outcome: Outcome) -> str:
     """All measurements as Markdown tables: those by number of rows, then those that have none."""
     figures = _Figures(outcome)
     head = [f"{size:g} million" for size in figures.sizes]
-    lines = [f"| seconds (peak MB) | {' | '.join(head)} |", f"|---|{'---:|' * len(figures.sizes)}"]
+    lines = [f"| seconds (peak MB) | {' | '.join(head)} |", f"|---|{'---:|' * len(head)}"] if head else []
     for task, name in NAMES.items():
         rows = [figures.rows.get((task, size)) for size in figures.sizes]
         if any(rows):
             lines.append(f"| {name} | {' | '.join(_cell(row) for row in rows)} |")
-    lines += [
-        "",
-        "| what a person waits for | seconds (peak MB) | until the first step | after it |",
-        "|---|---:|---:|---:|",
-    ]
-    for task, name in WAITED_FOR.items():
-        if row := figures.rows.get((task, None)):
-            parts = [
-                f"{row['parts'][key]:.1f}" if key in row["parts"] else "" for key in ("start_up", "after_start_up")
-            ]
-            lines.append(f"| {name} | {_cell(row, 2)} | {' | '.join(parts)} |")
-    return "\n".join(lines)
+    waited = [(name, figures.rows[task, None]) for task, name in WAITED_FOR.items() if (task, None) in figures.rows]
+    if waited:
+        lines += ["", "| what a person waits for | seconds (peak MB) | until the first step | after it |"]
+        lines += ["|---|---:|---:|---:|"]
+    for name, row in waited:
+        parts = [f"{row['parts'][key]:.1f}" if key in row["parts"] else "" for key in ("start_up", "after_start_up")]
+        lines.append(f"| {name} | {_cell(row, 2)} | {' | '.join(parts)} |")
+    return "\n".join(lines).strip()
 
 
 def _cell(row: Row | None, digits: int = 1) -> str:
@@ -220,8 +216,8 @@ def _unchanged(figures: _Figures) -> Target:
 def write(outcome: Outcome, docs: Path) -> None:
     """Writes the page and its chart."""
     (docs / "images").mkdir(parents=True, exist_ok=True)
-    (docs / "images" / IMAGE).write_text(chart(outcome), encoding="utf-8")
     (docs / "benchmarks.md").write_text("\n".join(_lines(outcome)), encoding="utf-8")
+    (docs / "images" / IMAGE).write_text(chart(outcome), encoding="utf-8")
 
 
 def _lines(outcome: Outcome) -> Iterator[str]:
