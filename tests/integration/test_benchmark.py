@@ -3,6 +3,7 @@ that dies takes nothing with it. `make bench-smoke` runs the peers that are not 
 """
 
 import json
+import os
 import sqlite3
 import sys
 import time
@@ -73,6 +74,8 @@ def test_dbt_gets_all_of_the_sql(tmp_path: Path, shipments: Path) -> None:
     models = {file.stem: file.read_text() for file in (tmp_path / "dbt" / "models").glob("*.sql")}
     made = "".join(file.read_text() for file in duckdb_sql.SQL.glob("*.sql")).count("CREATE TEMP TABLE")
     assert len(models) == made + 1
+    # It may build as many models at once as there are processors.
+    assert f"threads: {os.cpu_count()}\n" in (tmp_path / "dbt" / "profiles.yml").read_text()
     # No model reads a table of another by its bare name.
     for text in models.values():
         assert not [name for name in models if f"FROM {name} " in text or f"JOIN {name} " in text]
