@@ -1,4 +1,6 @@
-"""The judge's plan holds for whatever is asked of it: any column, either engine, no row at all."""
+"""The judge's plan holds for whatever is asked of it: any column, either engine, no row at all, other cargoes beside."""
+
+import itertools
 
 import polars as pl
 import pytest
@@ -50,3 +52,41 @@ def test_decisions_can_be_looked_at_by_themselves(engine: str, priced: pl.LazyFr
     law = Law(book)
     situations = situations_of(priced.collect(), law).lazy().select(SITUATION).unique()
     assert decide(situations, law).collect(engine=engine).height == situations.collect().height
+
+
+def test_a_price_is_judged_in_company_as_it_is_alone(book: Rulebook, reference: Reference) -> None:
+    levels = book.price_caps["cap_usd_per_bbl"].unique().sort().to_list()
+    figures = sorted({level + cents / 100 for level in levels for cents in (-1, 0, 1)})
+    ranges = [(None, None), (1.0, 1_000.0), (60.0, None), (None, 60.0), *zip(figures, figures, strict=True)]
+    prices = pl.LazyFrame(
+        [(low, high, is_floor) for low, high in (*ranges, *itertools.pairwise(figures)) for is_floor in (False, True)],
+        schema={"low": pl.Float64(), "high": pl.Float64(), "is_floor": pl.Boolean()},
+        orient="row",
+    ).with_row_index("price")
+    # Crude under each of its levels, and products of both classes.
+    days = ["2024-03-05", "2025-10-05", "2026-03-05"]
+    oils = [("27090090", day) for day in days] + [(code, days[0]) for code in ("27101245", "27101968")]
+    rows = [
+        shipment(shipment_id=f"{place}", nexus=None, hs_code=code, loading_date=day, discharge_date=day)
+        for place, (code, day) in enumerate(oils)
+    ]
+    evidence = (
+        cargoes(rows, book, reference)
+        .lazy()
+        .join(prices, how="cross")
+        .with_columns(
+            price_usd_per_bbl=pl.when(pl.col("low") == pl.col("high")).then("low"),
+            price_low_usd_per_bbl="low",
+            price_high_usd_per_bbl="high",
+            is_price_above_low=pl.col("is_floor") & pl.col("low").is_not_null(),
+            price_notes=pl.when(pl.col("price") % 3 == 0).then(["price_estimated", "costs_estimated"]).otherwise([]),
+            shipment_id=pl.concat_str("shipment_id", pl.lit("-"), "price"),
+        )
+        .collect()
+    )
+    keys = ["shipment_id", "regime"]
+    company = judge(evidence.lazy(), book).sort(keys).collect()
+    alone = [judge(one_price.lazy(), book).collect() for one_price in evidence.partition_by("price")]
+    assert company.equals(pl.concat(alone).sort(keys))
+    assert set(company["cap_usd_per_bbl"].drop_nulls()) == set(levels)
+    assert {"within_cap", "above_cap", "unpriced", "indeterminate"} <= set(company["verdict"])
