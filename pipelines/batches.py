@@ -73,6 +73,8 @@ class Differences:
         return numbers, new.unnest("key") if len(self.columns) > 1 else new.rename({"key": self.columns[0]})
 
     def _look_up(self, keys: pl.DataFrame) -> pl.Series:
+        if self._known.is_empty():
+            return pl.repeat(None, keys.height, dtype=_NUMBER, eager=True)
         return keys.join(self._known, on="key", how="left", nulls_equal=True, maintain_order="left")["number"]
 
 
