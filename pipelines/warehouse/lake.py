@@ -10,6 +10,7 @@ Keep out: secrets. Those of PostgreSQL (`PGPASSWORD`, a password file) are read 
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ import polars as pl
 
 from pipelines.contracts.table import Column, Table, duckdb_type, sql_literal
 from pipelines.errors import UserError
-from pipelines.object_store import SCHEME
+from pipelines.object_store import SCHEME, folder
 from pipelines.warehouse import extensions
 from pipelines.warehouse.store import Store, pattern_of
 
@@ -56,6 +57,10 @@ _ATTEMPTS = 6
 _GRACE = "1 day"
 # Parquet files that no commit knows: left by a writer that was killed. One at work has not committed its own yet.
 _ORPHANED_AFTER = "2 days"
+# How DuckLake names what it writes, below the folder of the lake.
+_OF_DUCKLAKE = re.compile(
+    rf"\w+/\w+/({MONTH.name}=[^/]+/)?ducklake-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(-delete)?\.parquet"
+)
 
 
 class LakeError(UserError):
@@ -370,9 +375,22 @@ def keep(lake: Lake, count: int) -> None:
         if expired:
             connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', versions => {expired})")
         connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', older_than => now() - INTERVAL '{_GRACE}')")
-        connection.execute(
-            f"CALL ducklake_delete_orphaned_files('{NAME}', older_than => now() - INTERVAL '{_ORPHANED_AFTER}')"
-        )
+        _delete_orphans(connection, lake)
+
+
+def _delete_orphans(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Deletes old Parquet files that the catalog does not know, and of these only such as DuckLake has written.
+
+    DuckLake's own way deletes every Parquet file below the folder, whoever put it there.
+    """
+    orphans = connection.execute(
+        f"CALL ducklake_delete_orphaned_files('{NAME}', older_than => now() - INTERVAL '{_ORPHANED_AFTER}', "
+        "dry_run => true)"
+    ).fetchall()
+    root = f"{lake.data.rstrip('/')}/"
+    for (file,) in orphans:
+        if file.startswith(root) and _OF_DUCKLAKE.fullmatch(file.removeprefix(root)):
+            folder(file).unlink(missing_ok=True)
 
 
 @contextmanager

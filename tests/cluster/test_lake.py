@@ -176,6 +176,33 @@ def test_only_so_many_releases_are_kept_and_the_rest_of_history_goes(wharf: Whar
             assert connection.execute("SELECT count(*) FROM warehouse.snapshots()").fetchall() == [(2,)]
 
 
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_no_file_is_cleared_away_but_those_that_a_writer_left(
+    client: Services, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = str(tmp_path / "lake") if kind == "folder" else f"s3://{BUCKET}/cleared"
+    wharf = Wharf(lake.Lake("", data), tmp_path)
+    wharf.load("2023-01", bbl=1)
+    wharf.publish("A", [1])
+    hulls = folder(data) / "staging" / "hulls"
+    mine = [folder(data) / "landing" / "mine.parquet", hulls / "mine.parquet", hulls / "ducklake-mine.parquet"]
+    name = "ducklake-01a221e2-df7b-705b-afe9-f5aa7beb38d1"
+    left = [
+        hulls / "partition_month=2023-01" / f"{name}.parquet",
+        hulls / f"{name}-delete.parquet",
+        folder(data) / "reference" / "marks" / f"{name}.parquet",
+    ]
+    for file in mine + left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"-")
+    lake.keep(wharf.lake, 1)
+    assert all(file.exists() for file in mine + left), "a writer may still be at work on what is new"
+    monkeypatch.setattr(lake, "_ORPHANED_AFTER", "0 seconds")
+    lake.keep(wharf.lake, 1)
+    assert [file for file in mine + left if file.exists()] == mine
+    assert wharf.now("SELECT count(*) FROM staging.hulls", "FROM reference.marks") == [[(4,)], [(1,)]]
+
+
 def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     of_file, cut_off_after, cut_off_before, whole = (f"2026030{day}T030000Z-0000000{day}" for day in (1, 2, 3, 4))
