@@ -216,18 +216,17 @@ def replace_months(lake: Lake, stored: Iterable[Part], note: str) -> dict[str, i
     """Brings months of tables about cargoes up to what is stored; returns the rows that were written, by month.
 
     A month is replaced in one transaction with all its tables, together with others if they are small. Other
-    processes may replace other months at the same time. A part that the lake holds already is left alone. note: what
-    the commits say of themselves.
+    processes may replace other months at the same time. A part that the lake holds already is left alone; one that it
+    holds twice, because two processes wrote the same month, is written anew. note: what the commits say of themselves.
     """
     written: dict[str, int] = {}
+    stored = list(stored)
     with writing(lake) as connection:
-        held = _held(connection)
+        held = _held(connection, stored)
         stale = [part for part in stored if held.get(part.place) != part.identity]
         rows = _rows(connection, stale)
         for batch in _batches(stale, rows):
-            work = partial(_replace, parts=batch, rows=rows, held=held.keys(), note=note)
-            _transaction(connection, work)
-            for part in batch:
+            for part in _transaction(connection, partial(_replace, parts=batch, rows=rows, note=note)):
                 written[part.month] = written.get(part.month, 0) + rows[part.file]
     return written
 
@@ -248,14 +247,15 @@ def _batches(parts: Iterable[Part], rows: Mapping[str, int]) -> Iterator[list[Pa
 
 
 def _replace(
-    connection: duckdb.DuckDBPyConnection,
-    parts: Sequence[Part],
-    rows: Mapping[str, int],
-    held: Collection[tuple[str, str]],
-    note: str,
-) -> None:
-    _drop(connection, [part.place for part in parts if part.place in held])
-    for table, of_table in _by_table(parts).items():
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], rows: Mapping[str, int], note: str
+) -> list[Part]:
+    """Writes parts; returns them without those that another writer brought up to date meanwhile."""
+    held = _held(connection, parts)
+    stale = [part for part in parts if held.get(part.place) != part.identity]
+    if not stale:
+        return []
+    _drop(connection, [part.place for part in stale if part.place in held])
+    for table, of_table in _by_table(stale).items():
         if files := [pattern_of(part.file) for part in of_table if rows[part.file]]:
             columns = _columns(table)
             connection.execute(
@@ -264,10 +264,11 @@ def _replace(
                 [files],
             )
     values = ", ".join(
-        f"({sql_literal(part.table.full_name)}, '{part.month}', '{part.identity}', {rows[part.file]})" for part in parts
+        f"({sql_literal(part.table.full_name)}, '{part.month}', '{part.identity}', {rows[part.file]})" for part in stale
     )
     connection.execute(f"INSERT INTO {MONTHS.full_name} VALUES {values}")
-    _say(connection, f"{parts[0].month}..{parts[-1].month}: {note}")
+    _say(connection, f"{stale[0].month}..{stale[-1].month}: {note}")
+    return stale
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[str, int]:
@@ -310,7 +311,7 @@ def publish(
 
     def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         wanted = {part.place: part.identity for part in stored}
-        held = _held(connection)
+        held = _held(connection, stored, all_months=True)
         _drop(connection, held.keys() - wanted.keys())
         if missing := sorted(key for key, identity in wanted.items() if held.get(key) != identity):
             name, month = missing[0]
@@ -318,7 +319,7 @@ def publish(
                 f"The lake lacks {month} of {name} as it is stored, and {len(missing) - 1} more; "
                 "nothing was published. Run the night again."
             )
-        rows = _rows_by_month(connection, {part.table for part in stored})
+        rows = {table.full_name: _count(connection, table.full_name) for table in _by_table(stored)}
         for table, file in files.items():
             rows[table.full_name] = _renew(connection, table, file)
         _say(connection, f"release {release['release_id']}", json.dumps(dict(release), default=str))
@@ -335,34 +336,27 @@ def publish(
     return rows
 
 
-def _held(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
-    """The identity of each table and month in the lake."""
-    found = connection.execute(f"SELECT table_name, {MONTH.name}, identity FROM {MONTHS.full_name}").fetchall()
-    return {(name, month): identity for name, month, identity in found}
+def _held(
+    connection: duckdb.DuckDBPyConnection, parts: Collection[Part], all_months: bool = False
+) -> dict[tuple[str, str], str | None]:
+    """The identity of each table and month in the lake; None where its mark and its rows do not agree.
 
-
-def _rows_by_month(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> dict[str, int]:
-    """The rows of tables kept by month. Raises `LakeError` where they are not those that were written."""
-    rows = {}
-    for table in tables:
-        differing = connection.execute(
-            f"""
-            SELECT coalesce(t.month, m.month), coalesce(t.rows, 0), coalesce(m.rows, 0)
-            FROM (SELECT {MONTH.name} AS month, count(*) AS rows FROM {table.full_name} GROUP BY ALL) AS t
-            FULL JOIN (
-                SELECT {MONTH.name} AS month, rows FROM {MONTHS.full_name} WHERE table_name = ? AND rows > 0
-            ) AS m ON t.month = m.month
-            WHERE t.rows IS DISTINCT FROM m.rows ORDER BY 1
-            """,
-            [table.full_name],
-        ).fetchall()
-        if differing:
-            month, found, expected = differing[0]
-            raise LakeError(
-                f"{table.full_name} holds {found:,} rows of {month}, {expected:,} were written; nothing was published."
-            )
-        rows[table.full_name] = _count(connection, table.full_name)
-    return rows
+    DuckLake sees no conflict between two writers that add the same new month: both are there then, with a mark each.
+    all_months: also others than those of the parts, of other tables too.
+    """
+    marks = f"SELECT table_name, {MONTH.name}, count(*), any_value(identity), any_value(rows) FROM {MONTHS.full_name}"
+    # Written out, so that files of other months are not looked at.
+    these = "true" if all_months else f"{MONTH.name} IN ({', '.join({sql_literal(p.month) for p in parts}) or 'NULL'})"
+    marked = connection.execute(f"{marks} WHERE {these} GROUP BY ALL").fetchall()
+    rows: dict[tuple[str, str], int] = {}
+    for table in {name for name, *_ in marked} | {part.table.full_name for part in parts}:
+        sql = f"SELECT {MONTH.name}, count(*) FROM {table} WHERE {these} GROUP BY ALL"
+        rows |= {(table, month): found for month, found in connection.execute(sql).fetchall()}
+    held: dict[tuple[str, str], str | None] = dict.fromkeys(rows)
+    for table, month, writers, identity, written in marked:
+        is_as_written = writers == 1 and rows.get((table, month), 0) == written
+        held[table, month] = identity if is_as_written else None
+    return held
 
 
 def keep(lake: Lake, count: int) -> None:

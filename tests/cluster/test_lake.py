@@ -8,6 +8,7 @@ Keep out: nights over several workers (test_nights).
 import json
 import multiprocessing
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -102,6 +103,48 @@ def test_three_writers_at_once_lose_nothing(wharf: Wharf) -> None:
     # 6 months of 50 hulls; barrels 1 to 6, each 50 times.
     assert wharf.publish("A", [1]) == {"staging.hulls": 300, "reference.marks": 1}
     assert wharf.now("SELECT count(DISTINCT hull_id), sum(quantity_bbl) FROM staging.hulls") == [[(300, 50 * 21.0)]]
+
+
+def test_a_month_that_two_added_at_once_is_refused_and_then_mended(wharf: Wharf) -> None:
+    parts = [wharf.month("2023-01", bbl=1), wharf.month("2023-02", bbl=2)]
+    wharf.load("2023-03", bbl=4)
+    rows = {part.file: 4 for part in parts}
+    with lake.writing(wharf.lake) as one, lake.writing(wharf.lake) as other:
+        for writer in (one, other):
+            writer.execute("BEGIN")
+            assert lake._replace(writer, parts, rows, "a night") == parts
+        for writer in (one, other):
+            writer.execute("COMMIT")
+        assert one.execute("SELECT count(*) FROM staging.hulls").fetchall() == [(2 * 8 + 4,)]
+    with pytest.raises(lake.LakeError, match=r"lacks 2023-01 of staging\.hulls as it is stored, and 1 more"):
+        wharf.publish("A", [1])
+    assert lake.replace_months(wharf.lake, wharf.parts.values(), "the next night") == {"2023-01": 4, "2023-02": 4}
+    assert wharf.publish("B", [1]) == {"staging.hulls": 12, "reference.marks": 1}
+    assert wharf.now("SELECT sum(quantity_bbl) FROM staging.hulls") == [[(4 * (1 + 2 + 4.0),)]]
+
+
+def test_rows_that_nobody_marked_are_written_anew(wharf: Wharf) -> None:
+    for month in ("2023-01", "2023-02", "2023-03"):
+        wharf.load(month, bbl=1)
+    with lake.writing(wharf.lake) as writer:
+        writer.execute("DELETE FROM staging.hulls WHERE hull_id = '2023-01-0'")
+        writer.execute("DELETE FROM quality.lake_months WHERE partition_month = '2023-02'")
+    assert lake.replace_months(wharf.lake, wharf.parts.values(), "a night") == {"2023-01": 4, "2023-02": 4}
+    assert wharf.publish("A", [1]) == {"staging.hulls": 12, "reference.marks": 1}
+
+
+def test_what_another_wrote_meanwhile_is_not_added_to_it(wharf: Wharf) -> None:
+    def found_slowly() -> Iterator[lake.Part]:
+        part = wharf.month("2023-01", bbl=1)
+        assert lake.replace_months(wharf.lake, [part], "another writer") == {"2023-01": 4}
+        yield part
+
+    assert lake.replace_months(wharf.lake, found_slowly(), "a night") == {}
+    part = wharf.parts["2023-01"]
+    with lake.writing(wharf.lake) as writer:
+        # Asked for in the transaction itself: the month has come since this writer looked for what is stale.
+        assert lake._replace(writer, [part], {part.file: 4}, "a night") == []
+    assert wharf.publish("A", [1]) == {"staging.hulls": 4, "reference.marks": 1}
 
 
 def test_readers_see_whole_releases_only_and_can_go_back(wharf: Wharf) -> None:

@@ -26,7 +26,7 @@ def test_a_lake_shares_no_folder_with_the_working_folders(tmp_path: Path, below_
     home = tmp_path / "home"
     home.mkdir()
     (home / "link").symlink_to(home / "landing")
-    with pytest.raises(ValueError, match="PLIMSOLL_WAREHOUSE_DATA and the folder .* of PLIMSOLL_HOME lie within"):
+    with pytest.raises(ValueError, match=r"PLIMSOLL_WAREHOUSE_DATA and the folder .* of PLIMSOLL_HOME lie within"):
         Settings.from_environment(named(home, str(home / below_home)))
 
 
@@ -48,7 +48,7 @@ def test_a_lake_shares_no_place_with_the_store(tmp_path: Path, data: str, store:
 
 @pytest.mark.parametrize("below_home", ["", "landing", "warehouse", "warehouse/releases"])
 def test_the_store_shares_no_folder_with_the_working_folders(tmp_path: Path, below_home: str) -> None:
-    with pytest.raises(ValueError, match="PLIMSOLL_STORE and the folder .* of PLIMSOLL_HOME lie within"):
+    with pytest.raises(ValueError, match=r"PLIMSOLL_STORE and the folder .* of PLIMSOLL_HOME lie within"):
         Settings.from_environment({"PLIMSOLL_HOME": str(tmp_path), "PLIMSOLL_STORE": str(tmp_path / below_home)})
 
 
