@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
@@ -75,7 +76,8 @@ class Store:
             table.conform(frame).write_parquet(str(path), metadata=metadata)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.writing")
+        # Named by chance: a writer given up as dead may be at work beside the one that was begun in its place.
+        aside = path.with_name(f".{path.name}.{uuid4().hex}.writing")
         table.conform(frame).write_parquet(aside, metadata=metadata)
         aside.replace(path)
 

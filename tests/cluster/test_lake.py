@@ -252,6 +252,11 @@ def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_p
     (settings.releases_folder / of_file).mkdir(parents=True)
     (settings.releases_folder / of_file / "warehouse.duckdb").touch()
     (settings.releases_folder / "notes of mine").mkdir()
+    month = settings.kept_folder / "staging" / "hulls" / "2026-03.parquet"
+    half_written = month.with_name(f".{month.name}.0badcafe.writing")
+    month.parent.mkdir(parents=True)
+    for file in (month, half_written):
+        file.touch()
 
     def folders() -> set[str]:
         return {folder.name for folder in settings.releases_folder.iterdir()}
@@ -263,6 +268,7 @@ def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_p
     assert {f".{cut_off_after}", f".{cut_off_before}", f".{whole}"} < folders()
     releases.keep_beside(settings, wharf.lake, {"release_id": whole, "rows": {"reference.marks": 1}})
     assert folders() == {of_file, cut_off_after, whole, "notes of mine"}
+    assert (month.exists(), half_written.exists()) == (True, False)
     assert (settings.releases_folder / cut_off_after / releases.BILL).exists()
     for place in (settings.warehouse_folder, settings.releases_folder / whole):
         told = json.loads((place / "release.json").read_text(encoding="utf-8"))
