@@ -53,6 +53,8 @@ _ROWS_AT_ONCE = 1_000_000
 # Two writers that commit at the same instant: DuckLake tries again by itself, then so do we.
 _RETRIES_OF_DUCKLAKE = 20
 _ATTEMPTS = 6
+# The session that holds the lock of nights says nothing for hours: in seconds, and times.
+_KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
 # A reader that opened a release before it was let go of may still be at work on its files.
 _GRACE = "1 day"
 # Parquet files that no commit knows: left by a writer that was killed. One at work has not committed its own yet.
@@ -182,7 +184,7 @@ def prepare(lake: Lake, tables: Iterable[Table], macros: Iterable[str]) -> None:
                 connection.execute(macro.replace("CREATE MACRO", "CREATE OR REPLACE MACRO", 1))
 
     with writing(lake) as connection:
-        _transaction(connection, make)
+        _transaction(lake, connection, make)
 
 
 @dataclass(frozen=True)
@@ -226,7 +228,7 @@ def replace_months(lake: Lake, stored: Iterable[Part], note: str) -> dict[str, i
         stale = [part for part in stored if held.get(part.place) != part.identity]
         rows = _rows(connection, stale)
         for batch in _batches(stale, rows):
-            for part in _transaction(connection, partial(_replace, parts=batch, rows=rows, note=note)):
+            for part in _transaction(lake, connection, partial(_replace, parts=batch, rows=rows, note=note)):
                 written[part.month] = written.get(part.month, 0) + rows[part.file]
     return written
 
@@ -326,7 +328,7 @@ def publish(
         return rows
 
     with writing(lake) as connection:
-        rows: dict[str, int] = _transaction(connection, write)
+        rows: dict[str, int] = _transaction(lake, connection, write)
         newest = connection.execute(
             f"SELECT commit_extra_info FROM {NAME}.snapshots() ORDER BY snapshot_id DESC LIMIT 1"
         ).fetchall()
@@ -387,21 +389,33 @@ def _delete_orphans(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
             folder(file).unlink(missing_ok=True)
 
 
+# Of lakes whose lock this process holds: the session of PostgreSQL with which the lock stands and falls.
+_sessions: dict[Lake, Any] = {}
+
+
 @contextmanager
 def night_lock(lake: Lake, is_shared: bool, wait_s: float = 30) -> Iterator[bool]:
     """Tells whether this process holds the lake's lock of nights in the block; the lock falls with the process.
 
-    is_shared: others may hold it too, if they also share it. wait_s: how long to wait for those who do not.
+    is_shared: others may hold it too, if they also share it. wait_s: how long to wait for those who do not. If the lock
+    is lost within the block, nothing more is written into the lake.
     """
     import psycopg2
 
     function = "pg_try_advisory_lock_shared" if is_shared else "pg_try_advisory_lock"
     try:
-        connection = psycopg2.connect(lake.catalog)
+        connection = psycopg2.connect(lake.catalog, **_KEPT_ALIVE)
     except psycopg2.OperationalError as error:
         raise LakeError(f"The catalog of the lake cannot be asked: {' '.join(str(error).split())}") from error
     try:
         connection.autocommit = True
+        with connection.cursor() as cursor:
+            # The server's side of the same: the lock of a machine that is gone falls in minutes, not in hours.
+            for name, seconds in _KEPT_ALIVE.items():
+                if name != "keepalives":
+                    cursor.execute(f"SET tcp_{name} = {seconds}")
+            if connection.server_version >= 140_000:
+                cursor.execute("SET idle_session_timeout = 0")
         until = time.monotonic() + wait_s
         while True:
             with connection.cursor() as cursor:
@@ -410,17 +424,40 @@ def night_lock(lake: Lake, is_shared: bool, wait_s: float = 30) -> Iterator[bool
             if is_held or time.monotonic() > until:
                 break
             time.sleep(0.5)
+        if is_held:
+            _sessions[lake] = connection
         yield bool(is_held)
     finally:
+        if _sessions.get(lake) is connection:
+            del _sessions[lake]
         connection.close()
 
 
-def _transaction(connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+def _require_lock(lake: Lake) -> None:
+    """Raises `LakeError` if this process had the lock of nights and has lost it."""
+    import psycopg2
+
+    if lake not in _sessions:
+        return  # not a night's work
+    try:
+        with _sessions[lake].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error as error:
+        raise LakeError(
+            "The connection that held the lake's lock of nights is lost, so that another night may be at work; nothing "
+            f"more was written. Run the night again. ({' '.join(str(error).split())})"
+        ) from error
+
+
+def _transaction(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], Any]
+) -> Any:
     """Runs `work` in a transaction, and again if another writer was first."""
     for attempt in count(1):
         connection.execute("BEGIN")
         try:
             result = work(connection)
+            _require_lock(lake)
             connection.execute("COMMIT")
         except BaseException as error:
             with suppress(duckdb.Error):  # a failed commit has ended the transaction by itself

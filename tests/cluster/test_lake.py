@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+import psycopg2
 import pytest
 
 from pipelines.contracts.table import Column, Table
@@ -278,6 +279,37 @@ def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_p
     lake.keep(wharf.lake, 1)
     releases.keep_beside(settings, wharf.lake, {"release_id": whole})
     assert folders() == {of_file, whole, "notes of mine"}
+
+
+def test_a_night_that_has_lost_its_lock_writes_nothing_more(wharf: Wharf) -> None:
+    wharf.load("2023-01", bbl=1)
+    with lake.night_lock(wharf.lake, is_shared=False) as is_held:
+        assert is_held
+        wharf.load("2023-02", bbl=1)
+        with psycopg2.connect("") as session, session.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            assert cursor.fetchall() == [(True,)]
+        for write in (lambda: wharf.publish("A", [1]), lambda: wharf.load("2023-03", bbl=1)):
+            with pytest.raises(lake.LakeError, match="lock of nights is lost"):
+                write()
+        with lake.night_lock(wharf.lake, is_shared=False, wait_s=0) as is_held_by_another:
+            assert is_held_by_another, "the lock fell with its session"
+    assert lake.releases(wharf.lake) == []
+    del wharf.parts["2023-03"]
+    assert wharf.publish("B", [1]) == {"staging.hulls": 8, "reference.marks": 1}
+
+
+def test_the_session_of_the_lock_is_kept_alive_on_both_sides(wharf: Wharf) -> None:
+    with lake.night_lock(wharf.lake, is_shared=True):
+        session = lake._sessions[wharf.lake]
+        assert session.info.dsn_parameters["keepalives_idle"] == "60"
+        with session.cursor() as cursor:
+            for name, expected in (("tcp_keepalives_idle", "60"), ("tcp_keepalives_count", "4")):
+                cursor.execute(f"SHOW {name}")
+                assert cursor.fetchall() == [(expected,)]
 
 
 def test_comments_and_macros_are_there(wharf: Wharf) -> None:

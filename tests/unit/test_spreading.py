@@ -196,7 +196,9 @@ def test_inputs_are_not_read_while_a_night_waits_for_its_months(instance: dg.Dag
         read.append(context.run_id)
 
     settings = night_resource(Settings(home=tmp_path))
-    job = dg.GraphDefinition(name=INPUTS, node_defs=[read_inputs]).to_job(resource_defs={"settings": settings}, tags=TAGS)
+    job = dg.GraphDefinition(name=INPUTS, node_defs=[read_inputs]).to_job(
+        resource_defs={"settings": settings}, tags=TAGS
+    )
     first = job.execute_in_process(instance=instance)
     second = job.execute_in_process(instance=instance, raise_on_error=False)
     assert (first.success, second.success, read) == (True, False, [first.run_id])
