@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -87,31 +88,30 @@ def nightly(
     settings = _settings(_told_to_all)
     from pipelines.supervision import supervised
 
+    ready: list[str | None] = []
+
+    def make_ready(has_ended: Callable[[], bool]) -> None:
+        # Beside the night, which would wait for it: what it needs of this machine, and what shows its headlines.
+        from pipelines.report.headlines import headlines_when_published
+        from pipelines.warehouse import releases
+        from pipelines.warehouse.bill_of_materials import bill_of_materials
+
+        with suppress(OSError):  # the night tells what it cannot do
+            bill_of_materials(settings.packages_file)
+        ready.append(headlines_when_published(releases.current(settings), has_ended))
+
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
-    code = supervised(
-        lambda: _run_night(settings, force, full), "The night", _told_to_all, codes, meanwhile=_load_headlines
-    )
+    code = supervised(lambda: _run_night(settings, force, full), "The night", _told_to_all, codes, make_ready)
     if code not in (0, _INCOMPLETE):
         raise typer.Exit(code)
-    from rich.console import Console
+    from pipelines.report.headlines import headlines
 
-    from pipelines.report.headlines import show_headlines, show_quality
-
-    console = Console(width=None if sys.stdout.isatty() else 160)
     warehouse = _warehouse(settings)
-    show_headlines(warehouse, console)
-    show_quality(warehouse, console)
-    console.print(f"\nPublished: {_shown(warehouse)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
+    print(next(filter(None, ready), None) or headlines(warehouse), end="")
+    print(f"\nPublished: {_shown(warehouse)}. Try: plimsoll sql, plimsoll rules, plimsoll ui")
     if code == _INCOMPLETE:
         _fail("The warehouse is published, but not all that follows it; the lines further up say why.", FAILED)
-    console.print(f"Report: {_shown(settings.report_folder / 'report.html')}")
-
-
-def _load_headlines() -> None:
-    """Loads what shows the headlines, before there are any."""
-    import rich.console  # noqa: F401
-
-    import pipelines.report.headlines  # noqa: F401
+    print(f"Report: {_shown(settings.report_folder / 'report.html')}")
 
 
 def _run_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
@@ -174,7 +174,7 @@ def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines import spreading
     from pipelines.assets.night import INPUTS
     from pipelines.definitions import defs, run_config
-    from pipelines.warehouse import releases
+    from pipelines.warehouse import duck, releases
 
     if "DAGSTER_HOME" not in os.environ:
         return _told_to_all(
@@ -192,7 +192,8 @@ def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
         run = spreading.followed(instance, read.run_id)
     if run.is_success:
         return 0
-    release = releases.describe(releases.current(settings))
+    with duck.released(releases.current(settings)) as opened:
+        release = releases.row_of(opened)
     return _INCOMPLETE if release is not None and release["run_id"] == run.run_id else _nothing_published()
 
 

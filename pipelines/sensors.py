@@ -89,8 +89,8 @@ def _folder_of(source_name: str) -> str:
 
 def _read_by_last_night(settings: Settings) -> set[Content]:
     """What the published release was made from; nothing where there is none, or none that can be opened."""
-    files = duck.published(releases.current(settings), INPUT_FILES)
-    snapshots = duck.published(releases.current(settings), SOURCE_SNAPSHOTS)
+    with duck.released(releases.current(settings)) as release:
+        files, snapshots = duck.published(release, INPUT_FILES), duck.published(release, SOURCE_SNAPSHOTS)
     if files is None or snapshots is None:
         return set()
     of_users = {

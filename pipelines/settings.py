@@ -155,6 +155,11 @@ class Settings:
         return self.warehouse_folder / "tables"
 
     @property
+    def packages_file(self) -> Path:
+        """The list of the packages that are installed, to be made again at any time."""
+        return self.kept_folder / "packages.json"
+
+    @property
     def check_log_folder(self) -> Folder:
         """What checks found, from night to night."""
         return self.store_folder / "check_log"

@@ -21,14 +21,14 @@ def supervised(
     what: str,
     tell: Callable[[str], object],
     expected: Collection[int] = (0, 1, 2),
-    meanwhile: Callable[[], object] = lambda: None,
+    meanwhile: Callable[[Callable[[], bool]], object] = lambda has_ended: None,
 ) -> int:
     """Runs `work` in a child process and returns its exit code, one of `expected`.
 
     A child that ended with none of these counts as 1; `tell` says of it, called `what`, how it ended. To be called
     before anything starts threads. The child does not outlive its parent. Where processes cannot be told to die with
-    their parent, the work runs in this one. meanwhile: what this process does while it waits, such as loading what it
-    needs afterwards.
+    their parent, the work runs in this one. meanwhile: what this process does while it waits, such as making ready what
+    it needs afterwards; it is told whether the work has ended.
     """
     if sys.platform != "linux":
         return work()
@@ -42,7 +42,7 @@ def supervised(
             os._exit(1)
         _leave(work())
     _pass_on_signals(child)
-    meanwhile()
+    meanwhile(lambda: os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None)
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
     if code not in expected:

@@ -203,22 +203,23 @@ def _changes(
 ) -> pl.DataFrame:
     """What changed since the published release. One that cannot be opened counts as none: history begins anew."""
 
-    def published(table: Table, names: Sequence[str] | None = None) -> pl.DataFrame | None:
-        return duck.published(releases.current(settings), table, names)
-
-    files_before, history = published(INPUT_FILES), published(INPUT_FILE_CHANGES)
-    is_first = files_before is None
-    files_before = INPUT_FILES.empty() if files_before is None else files_before
-    names = touched(files, files_before)["file"].to_list()
+    with duck.released(releases.current(settings)) as release:
+        files_before, history = duck.published(release, INPUT_FILES), duck.published(release, INPUT_FILE_CHANGES)
+        is_first = files_before is None
+        files_before = INPUT_FILES.empty() if files_before is None else files_before
+        names = touched(files, files_before)["file"].to_list()
+        before = [
+            (
+                kind.staged.empty() if is_first or not names else duck.published(release, kind.staged, names),
+                kind.id_column,
+            )
+            for kind in inputs()
+        ]
     now = [
         (
             (staged[kind.staged.name].filter(pl.col("file").is_in(names)).collect() if names else kind.staged.empty()),
             kind.id_column,
         )
-        for kind in inputs()
-    ]
-    before = [
-        (kind.staged.empty() if is_first or not names else published(kind.staged, names), kind.id_column)
         for kind in inputs()
     ]
     comparable = [(rows, id_column) for rows, id_column in before if rows is not None]

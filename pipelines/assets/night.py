@@ -21,7 +21,7 @@ from pipelines.dagster_history import forget_runs
 from pipelines.errors import UserError
 from pipelines.progress import reason_of
 from pipelines.settings import Settings
-from pipelines.warehouse import releases
+from pipelines.warehouse import duck, releases
 from pipelines.warehouse.check_log import CheckLog
 from pipelines.warehouse.publish import NightRunning, night_lock
 
@@ -97,7 +97,8 @@ def _end(run: dg.DagsterRun, context: dg.InitResourceContext, settings: Settings
     results = pl.concat(CheckLog(settings.check_log_folder).of_run(part) for part in runs)
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     reasons = [f"{entry.step_key}: {reason_of(entry.get_dagster_event())}" for entry in failures]
-    release = releases.describe(releases.current(settings))
+    with duck.released(releases.current(settings)) as opened:
+        release = releases.row_of(opened)
     if release is not None and release["run_id"] == run_id:
         _tell(context, alerts.published_night(settings.day, reasons, results))
     elif reasons:

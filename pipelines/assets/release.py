@@ -308,24 +308,21 @@ def _last(
     files: tuple[duck.Source, ...], question: tuple[dt.date | None, bool, bool], months: frozenset[str] | None
 ) -> jumps.Before:
     for file in reversed(files):
-        release = releases.describe(file)
-        if release is None:
-            continue
-        if (release["known_on"], release["has_estimates"], release["is_shareable"]) == question:
-            return _read(file, release["release_id"], months)
+        with duck.released(file) as opened:
+            release = releases.row_of(opened)
+            if release is None or (release["known_on"], release["has_estimates"], release["is_shareable"]) != question:
+                continue
+            totals = duck.published(opened, RELEASE_TOTALS)
+            cargoes = duck.published(opened, _narrowed(CARGOES, jumps.CARGO_COLUMNS), months=months)
+            verdicts = duck.published(opened, _narrowed(VERDICTS, jumps.VERDICT_COLUMNS), months=months)
+        if totals is None or cargoes is None or verdicts is None:
+            return jumps.Before()
+        return jumps.Before(release["release_id"], totals, cargoes, verdicts)
     return jumps.Before()
 
 
-def _read(file: duck.Source, release_id: str, months: frozenset[str] | None) -> jumps.Before:
-    def narrowed(table: Table, columns: Sequence[str]) -> Table:
-        return replace(table, columns=tuple(table.column(name) for name in columns))
-
-    totals = duck.published(file, RELEASE_TOTALS)
-    cargoes = duck.published(file, narrowed(CARGOES, jumps.CARGO_COLUMNS), months=months)
-    verdicts = duck.published(file, narrowed(VERDICTS, jumps.VERDICT_COLUMNS), months=months)
-    if totals is None or cargoes is None or verdicts is None:
-        return jumps.Before()
-    return jumps.Before(release_id, totals, cargoes, verdicts)
+def _narrowed(table: Table, columns: Sequence[str]) -> Table:
+    return replace(table, columns=tuple(table.column(name) for name in columns))
 
 
 def _sources(store: Store) -> pl.DataFrame:

@@ -171,6 +171,16 @@ def log(step: str, outcomes: "Sequence[Outcome]", settings: Settings, run_id: st
         CheckLog(settings.check_log_folder).add(step, results, settings.keep_days)
 
 
+class _ResultOnWhole(dg.AssetCheckResult):
+    """The result of a check on a table without partitions.
+
+    A night is a run of a partition, and for each check Dagster would search its history for that of the table.
+    """
+
+    def _get_target_materialization_data(self, *_: object) -> None:
+        return None
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a check found in this night, for Dagster and for `quality.check_results`."""
@@ -193,7 +203,8 @@ class Outcome:
             metadata["found"] = dg.MetadataValue.text(self.finding.message)
         if failed and self.finding.sample.height:
             metadata["sample"] = table_value(self.finding.sample.head(SAMPLE_ROWS))
-        return dg.AssetCheckResult(
+        of_table = dg.AssetCheckResult if self.table.is_by_month else _ResultOnWhole
+        return of_table(
             asset_key=asset_key(self.table),
             check_name=self.check.name,
             passed=failed == 0,

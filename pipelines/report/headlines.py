@@ -5,6 +5,11 @@ Add here: a headline, as a query of `sql/cookbook` and its title.
 Keep out: SQL, and how the warehouse is opened.
 """
 
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
 import polars as pl
 from rich.console import Console
 from rich.table import Table as RichTable
@@ -29,6 +34,33 @@ CIF_NOTE = (
     "USD above the cap is counted at the customs value, so it is the most it can be. Where a volume was "
     "published and no value, as shipped for July 2025, that part is unpriced unless an exemption covers it."
 )
+
+
+def headlines(warehouse: duck.Source) -> str:
+    """The headline tables and the data-quality summary of a published warehouse, as a terminal shows them."""
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    with console.capture() as captured:
+        show_headlines(warehouse, console)
+        show_quality(warehouse, console)
+    return captured.get()
+
+
+def headlines_when_published(warehouse: duck.Source, has_ended: Callable[[], bool]) -> str | None:
+    """`headlines` of the file that a night publishes, made while it goes on with what follows; None if it does not."""
+    before = _mark(warehouse)
+    while not has_ended():
+        if _mark(warehouse) != before:
+            return headlines(warehouse)
+        time.sleep(0.02)
+    return None
+
+
+def _mark(warehouse: duck.Source) -> tuple[int, int] | None:
+    """Another one when another file has taken its place; of a lake, which has no file, always none."""
+    if not isinstance(warehouse, Path) or not warehouse.exists():
+        return None
+    found = warehouse.stat()
+    return found.st_ino, found.st_mtime_ns
 
 
 def show_headlines(warehouse: duck.Source, console: Console) -> None:

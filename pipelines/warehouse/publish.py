@@ -94,6 +94,10 @@ def publish(settings: Settings, tables: Sequence[Table], macros: Sequence[str], 
     release = releases.describe(aside)
     if release is None:
         raise RuntimeError(f"{aside.name} does not say which release it is; nothing was published.")
+    stored = {table.full_name: store.rows(table) for table in tables}
+    if release["rows"] != stored:
+        astray = sorted(table for table in stored if release["rows"].get(table) != stored[table])
+        raise RuntimeError(f"{aside.name} does not hold what was stored of {', '.join(astray)}; nothing was published.")
     holds["sha256"] = releases.stage(settings, release, aside)
     releases.flush(aside)
     # What someone wrote into the old file goes with it: its log would not fit the new one.
@@ -151,12 +155,11 @@ def _renewed(
         by_month = [table for table in tables if table.is_by_month]
         if 2 * sum(len(changes.get(table) or ()) for table in by_month) > sum(len(store.months(t)) for t in by_month):
             return False
-        if releases.copy(current, aside) != before["sha256"] or not duck.has_room(aside):
+        if releases.copy(current, aside) != before["sha256"]:
             return False
-    except (OSError, ValueError, KeyError, duck.WarehouseError):
+    except (OSError, ValueError, KeyError):
         return False
-    duck.renew(aside, changes, tables, store)
-    return True
+    return duck.renew(aside, changes, store)
 
 
 def _changed(before: Any, now: Any) -> set[str] | None:

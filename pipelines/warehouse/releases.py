@@ -50,17 +50,22 @@ def describe(source: Source) -> dict[str, Any] | None:
 
     None for one that is not there, cannot be opened, or was not made by this version of the program.
     """
-    if not source.exists():
+    with duck.released(source) as connection:
+        row = row_of(connection)
+        return None if row is None or connection is None else row | {"rows": duck.row_counts(connection)}
+
+
+def row_of(connection: duckdb.DuckDBPyConnection | None) -> dict[str, Any] | None:
+    """The row of `quality.releases` of an opened release (`duck.released`); None as in `describe`."""
+    if connection is None:
         return None
     try:
-        with duck.read_only(source) as connection:
-            columns = ", ".join(column.name for column in RELEASES.columns)
-            (row,) = duck.query(connection, f"SELECT {columns} FROM quality.releases").to_dicts()
-            rows = duck.row_counts(connection)
-    except (duck.WarehouseError, duckdb.Error, ValueError):
+        columns = ", ".join(column.name for column in RELEASES.columns)
+        (row,) = duck.query(connection, f"SELECT {columns} FROM quality.releases").to_dicts()
+    except (duckdb.Error, ValueError):
         return None
     # The id becomes the name of a folder, and the file may be anyone's.
-    return row | {"rows": rows} if RELEASE_ID.fullmatch(row["release_id"]) else None
+    return row if RELEASE_ID.fullmatch(row["release_id"]) else None
 
 
 def kept(settings: Settings) -> dict[str, Source]:
@@ -122,7 +127,7 @@ def stage_beside(settings: Settings, release: dict[str, Any]) -> Path:
     aside = _hidden(settings.releases_folder / release["release_id"])
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    _write_text(aside / BILL, bill_of_materials(settings.kept_folder / "packages.json"))
+    _write_text(aside / BILL, bill_of_materials(settings.packages_file))
     write(aside / "release.json", release)
     return aside
 

@@ -11,6 +11,8 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +22,7 @@ from pipelines.contracts.table import Table
 from pipelines.object_store import Folder, ObjectPath
 
 Note = Mapping[str, Any]
-_NOTE = "plimsoll"  # of the metadata in the foot of a file
+_NOTE, _ROWS = "plimsoll", "plimsoll_rows"  # of the metadata in the foot of a file
 ROWS = "rows"  # in a note: the identity of the rows, whatever they were made from
 
 
@@ -63,6 +65,8 @@ class Store:
 
     def paths(self, table: Table) -> list[Folder]:
         """The files that make up a table; none for one by month without cargoes."""
+        if self.tables is not None and table.full_name not in self.tables:
+            raise RuntimeError(f"{table.full_name} is read, and is not among the tables that are said to be.")
         if not table.is_by_month:
             return [self.path(table)]
         return [self.path(table, month) for month in self.months(table)]
@@ -70,9 +74,11 @@ class Store:
     def write(self, table: Table, frame: pl.DataFrame, month: str | None = None, note: Note | None = None) -> None:
         """Replaces the table, or a month of it; `frame` has the columns of the table, in any order."""
         path = self.path(table, month)
-        metadata = None if note is None else {_NOTE: json.dumps(note, sort_keys=True)}
+        metadata = {_ROWS: str(frame.height)}
+        if note is not None:
+            metadata[_NOTE] = json.dumps(note, sort_keys=True)
+        _known.pop(path, None)
         if isinstance(path, ObjectPath):
-            _notes.pop(path, None)
             table.conform(frame).write_parquet(str(path), metadata=metadata)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,33 +90,21 @@ class Store:
     def drop(self, table: Table, month: str) -> None:
         """Lets go of a month."""
         path = self.path(table, month)
-        _notes.pop(path, None)
+        _known.pop(path, None)
         path.unlink(missing_ok=True)
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """The table, lazily."""
-        if self.tables is not None and table.full_name not in self.tables:
-            raise RuntimeError(f"{table.full_name} is read, and is not among the tables that are said to be.")
         paths = [str(path) for path in self.paths(table)]
         return pl.scan_parquet(paths, glob=False) if paths else table.empty().lazy()
 
     def rows(self, table: Table) -> int:
         """How many rows the table has."""
-        return int(self.scan(table).select(pl.len()).collect().item())
+        return sum(_looked_at(path).rows for path in self.paths(table))
 
     def note(self, table: Table, month: str | None = None) -> dict[str, Any] | None:
         """What was noted with a table or a month; None where there is none, or it cannot be read."""
-        path = self.path(table, month)
-        if path in _notes:
-            return _notes[path]
-        try:
-            said = pl.read_parquet_metadata(str(path)).get(_NOTE)
-            note = None if said is None else dict(json.loads(said))
-        except (OSError, ValueError, pl.exceptions.PolarsError):
-            return None
-        if isinstance(path, ObjectPath):
-            _notes[path] = note
-        return note
+        return _looked_at(self.path(table, month)).note
 
     def identity(self, table: Table) -> str:
         """The same for the same content: of the rows of a table or of its bytes, or of the notes of all its months."""
@@ -127,8 +121,50 @@ class Store:
         return hashlib.sha256(self.path(table, month).read_bytes()).hexdigest()
 
 
-# Notes in a store of objects, where each look is a request. No run reads a month that another one writes meanwhile.
-_notes: dict[Folder, dict[str, Any] | None] = {}
+@dataclass(frozen=True)
+class _File:
+    """What a file says of itself in its foot. mark: the same for as long as it is the same file."""
+
+    path: Folder
+    mark: object
+
+    @cached_property
+    def note(self) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads(self._foot[_NOTE])) if _NOTE in self._foot else None
+        except ValueError:
+            return None
+
+    @cached_property
+    def rows(self) -> int:
+        # Files of earlier versions do not say it.
+        said = self._foot.get(_ROWS)
+        return int(said) if said else int(pl.scan_parquet(str(self.path), glob=False).select(pl.len()).collect().item())
+
+    @cached_property
+    def _foot(self) -> dict[str, str]:
+        try:
+            return pl.read_parquet_metadata(str(self.path))
+        except (OSError, pl.exceptions.PolarsError):
+            return {}
+
+
+def _looked_at(path: Folder) -> _File:
+    """Looked up once: of a file on a disk by when it was written; of an object, where each look is a request, by name.
+
+    No run reads a month that another one writes meanwhile.
+    """
+    mark = None
+    if isinstance(path, Path) and path.exists():
+        found = path.stat()
+        mark = found.st_ino, found.st_mtime_ns, found.st_size
+    known = _known.get(path)
+    if known is None or known.mark != mark:
+        known = _known[path] = _File(path, mark)
+    return known
+
+
+_known: dict[Folder, _File] = {}
 
 
 def pattern_of(file: str | Folder) -> str:

@@ -32,16 +32,20 @@ NEXT_LICENCE = (
 )
 
 
+AS_OF = "2026-06-17"  # half a year before the licence was issued
+
+
 def cargo(row: str, shipment_id: str, loading: str, discharge: str, value: int) -> str:
     return row.format(id=shipment_id, loading=loading, discharge=discharge, value=value)
 
 
-def land(home: Path, price: int) -> None:
-    """A file for each of three months; the price is that of the cargo of July."""
+def land(home: Path, price: int) -> Path:
+    """A file for each of three months; the price is that of the cargo of July. Returns their folder."""
     folder = home / "landing" / "shipments"
     shipments_file(folder / "july.csv", cargo(URALS, "J1", "2026-07-10", "2026-07-30", price * 700_000))
     shipments_file(folder / "august.csv", cargo(URALS, "A1", "2026-08-10", "2026-08-30", 50 * 700_000))
     shipments_file(folder / "december.csv", cargo(SAKHALIN, "D1", "2026-12-10", "2026-12-25", 70 * 700_000))
+    return folder
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Nights:
     written: dict[str, dict[str, int]]
     files: dict[str, dict[str, int]]
     results: dict[str, list[tuple]]
+    of_december: dict[str, list[tuple]]
 
     def again(self, night: str, before: str) -> set[str]:
         """The files of months that a night wrote."""
@@ -67,10 +72,10 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
         shutil.copytree(REPOSITORY / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "dagster.yaml", repository)
     store = Store(Settings(home=home).store_folder)
-    said, written, files, results = {}, {}, {}, {}
+    said, written, files, results, of_december = {}, {}, {}, {}, {}
 
-    def night(name: str) -> None:
-        said[name] = plimsoll("nightly", "--offline", home=home, repository=repository)
+    def night(name: str, *options: str) -> None:
+        said[name] = plimsoll("nightly", "--offline", *options, home=home, repository=repository)
         assert said[name].code == 0, said[name].err
         written[name] = {
             f"{table.name} {month}": store.path(table, month).stat().st_mtime_ns
@@ -84,8 +89,11 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
                 "SELECT table_name, check_name, severity, is_passed, rows_checked, rows_failed, sample "
                 "FROM quality.check_results WHERE check_name <> 'agrees_with_rederivation' ORDER BY ALL"
             ).fetchall()
+            of_december[name] = connection.execute(
+                "SELECT regime, verdict, exemption_id FROM marts.shipment_verdicts WHERE shipment_id = 'D1' ORDER BY 1"
+            ).fetchall()
 
-    land(home, price=60)
+    folder = land(home, price=60)
     night("first")
     night("unchanged")
     land(home, price=40)
@@ -93,7 +101,10 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Nights:
     rules = repository / "data" / "rules" / "exemptions.csv"
     rules.write_text(rules.read_text(encoding="utf-8").rstrip("\n") + f"\n{NEXT_LICENCE}\n", encoding="utf-8")
     night("a rule is new")
-    return Nights(home, repository, said, written, files, results)
+    (folder / "august.csv").unlink()
+    night("a file is gone")
+    night("as known before the rule", "--as-of", AS_OF)
+    return Nights(home, repository, said, written, files, results, of_december)
 
 
 def lines(said: Finished) -> list[str]:
@@ -176,16 +187,25 @@ def test_a_new_rule_makes_the_months_and_regimes_again_that_it_touches(nights: N
 
 
 def test_the_new_rule_decides(nights: Nights) -> None:
-    with duckdb.connect(str(nights.home / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
-        found = connection.execute(
-            "SELECT regime, verdict, exemption_id FROM marts.shipment_verdicts WHERE shipment_id = 'D1' ORDER BY 1"
-        ).fetchall()
-    assert ("US", "exempt", "S2-US-7") in found
+    assert ("US", "exempt", "S2-US-7") in nights.of_december["a rule is new"]
+
+
+def test_a_file_that_is_gone_takes_its_month_along(nights: Nights) -> None:
+    assert nights.again("a file is gone", before="a rule is new") == set()
+    gone = nights.written["a rule is new"].keys() - nights.written["a file is gone"].keys()
+    assert gone == {"cargoes 2026-08", "shipment_verdicts 2026-08"}
+    assert "cargoes: 2026-08: no cargoes any more" in lines(nights.said["a file is gone"])
+
+
+def test_what_was_not_yet_known_does_not_decide(nights: Nights) -> None:
+    assert "shipment_verdicts 2026-12" in nights.again("as known before the rule", before="a file is gone")
+    decided = {exemption for _, _, exemption in nights.of_december["as known before the rule"]}
+    assert "S2-US-7" not in decided
 
 
 def test_a_full_night_agrees(nights: Nights, tmp_path: Path) -> None:
-    land(tmp_path, price=40)
-    full = plimsoll("nightly", "--offline", "--full", home=tmp_path, repository=nights.repository)
+    (land(tmp_path, price=40) / "august.csv").unlink()
+    full = plimsoll("nightly", "--offline", "--full", "--as-of", AS_OF, home=tmp_path, repository=nights.repository)
     assert full.code == 0, full.err
     kept, made = content(nights.home), content(tmp_path)
     # How many checks warned hangs on the release before, and here there is none.

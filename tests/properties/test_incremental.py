@@ -11,6 +11,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from pipelines.assets.judging import VERDICT_MAKING, cargo_making
 from pipelines.assets.marts import making_of, mart_sql, tables_in
 from pipelines.assets.monthly_asset import Making, of
 from pipelines.contracts.cargoes import CARGOES, VERDICTS
-from pipelines.contracts.customs import CUSTOMS_LINES
+from pipelines.contracts.customs import CUSTOMS_LINES, customs_lines
 from pipelines.contracts.marts import JUDGED_CARGOES
 from pipelines.contracts.reference import REFERENCE_TABLES
 from pipelines.contracts.rules import RULE_TABLES
@@ -32,6 +33,7 @@ from pipelines.rules.law import Law
 from pipelines.rules.rulebook import Rulebook
 from pipelines.settings import Settings
 from pipelines.sources.reference import Reference
+from pipelines.transforms.customs import combined_lines
 from pipelines.transforms.judge import judge
 from pipelines.transforms.prices import price_shipments
 from pipelines.transforms.touching import LawTouching, Span, month_of, spans, undated_rules
@@ -42,8 +44,9 @@ from tests.support import shipments
 # Rows of edits of whole worlds, and single edits of rules. More by command: PLIMSOLL_EDITS=500.
 MORE = int(os.environ.get("PLIMSOLL_EDITS", "0"))
 SEEDS = range(max(2, MORE // 20))
-EDITS_IN_A_ROW = 3
+STEPS = 4
 RULE_EDITS = max(30, MORE)
+_LINE = customs_lines("comtrade_lines")
 _KNOWN = [*RULE_TABLES.values(), *REFERENCE_TABLES.values(), STAGED_ATTESTATIONS, staged_shipments(), CARGOES, VERDICTS]
 
 
@@ -65,6 +68,7 @@ class World:
     book: Rulebook
     reference: Reference
     rows: dict[str, dict[str, Any]]
+    customs: dict[str, dict[str, Any]] = field(default_factory=dict)
     attestations: dict[str, dict[str, Any]] = field(default_factory=dict)
     as_of: dt.date | None = None
     estimates: bool = False
@@ -81,7 +85,8 @@ class World:
             store.write(table, getattr(book, Path(file).stem))
         for table in REFERENCE_TABLES.values():
             store.write(table, getattr(figures, table.name))
-        store.write(CUSTOMS_LINES, CUSTOMS_LINES.empty())
+        lines = pl.DataFrame(list(self.customs.values()), schema=_LINE.polars_schema())
+        store.write(CUSTOMS_LINES, combined_lines({"comtrade_lines": lines}, figures.importers, figures))
         declared = shipments(list(self.rows.values()), self.book, self.reference)
         keep(staged_shipments(), declared.with_columns(file=pl.lit("cargoes.csv")), store)
         attested = pl.DataFrame(list(self.attestations.values()), schema=STAGED_ATTESTATIONS.polars_schema())
@@ -127,9 +132,8 @@ def a_cargo(dice: random.Random, number: int) -> dict[str, Any]:
     }
 
 
-def edit_cargoes(world: World, dice: random.Random) -> str:
+def edit_cargoes(world: World, dice: random.Random, kind: str) -> str:
     """One is added, changed, moved to another month, or removed."""
-    kind = dice.choice(["added", "changed", "moved", "removed"])
     chosen = dice.choice(sorted(world.rows))
     if kind == "added":
         chosen = f"C{max(int(name[1:]) for name in world.rows) + 1:03}"
@@ -142,6 +146,38 @@ def edit_cargoes(world: World, dice: random.Random) -> str:
     else:
         del world.rows[chosen]
     return f"{chosen} {kind}"
+
+
+def a_line(dice: random.Random) -> dict[str, Any]:
+    """A line of India's customs on Russian crude."""
+    first = FIRST_DAY + dt.timedelta(days=dice.randrange(DAYS))
+    tonnes = dice.randrange(10_000, 9_000_000)
+    said = {
+        "importer_country": "IN",
+        "origin_country": "RU",
+        "month": f"{first:%Y-%m}",
+        "hs_code": "270900",
+        "quantity": tonnes * 1e3,
+        "quantity_unit": "kg",
+        "net_mass_kg": tonnes * 1e3,
+        "value": tonnes * dice.choice([300.0, 440.0, 620.0]),
+        "currency": "USD",
+        "valuation": "CIF",
+        "is_confidential": False,
+    }
+    return {name: said.get(name) for name in _LINE.polars_schema()}
+
+
+def edit_customs(world: World, dice: random.Random, kind: str) -> str:
+    """A line is published, revised, or taken back."""
+    line = a_line(dice)
+    if kind != "published":
+        month = dice.choice(sorted(world.customs))
+        revised = world.customs.pop(month)
+        line = revised | {"value": line["value"]}
+    if kind != "taken back":
+        world.customs[line["month"]] = line
+    return f"customs of {line['month']} {kind}"
 
 
 def _some_rule(dice: random.Random, frame: pl.DataFrame) -> int:
@@ -248,22 +284,28 @@ def edit_attestations(world: World, dice: random.Random) -> str:
 
 
 def edit_settings(world: World, dice: random.Random) -> str:
-    """As of another day, or with estimates."""
-    if dice.random() < 0.7:
-        world.as_of = dice.choice([None, dt.date(2023, 4, 2), dt.date(2025, 10, 1), dt.date(2026, 1, 20)])
-    else:
-        world.estimates = not world.estimates
-    return f"as of {world.as_of}, estimates {world.estimates}"
+    """As of another day."""
+    world.as_of = dice.choice([None, dt.date(2023, 4, 2), dt.date(2025, 10, 1), dt.date(2026, 1, 20)])
+    return f"as of {world.as_of}"
+
+
+def edit_estimates(world: World, _: random.Random) -> str:
+    """With estimates, or without them again."""
+    world.estimates = not world.estimates
+    return f"estimates {world.estimates}"
 
 
 Edit = Callable[[World, random.Random], str]
-KINDS: list[tuple[Edit, int]] = [
-    (edit_cargoes, 4),
-    (edit_rules, 6),
-    (edit_undated, 1),
-    (edit_figures, 3),
-    (edit_attestations, 1),
-    (edit_settings, 1),
+# Each seed makes every one of them, in an order of its own.
+KINDS: list[Edit] = [
+    *(partial(edit_cargoes, kind=kind) for kind in ("added", "changed", "moved", "removed")),
+    *(partial(edit_customs, kind=kind) for kind in ("published", "revised", "taken back")),
+    *[edit_rules] * 3,
+    edit_undated,
+    edit_figures,
+    edit_attestations,
+    edit_settings,
+    edit_estimates,
 ]
 
 
@@ -326,15 +368,18 @@ def test_after_any_edits_the_tables_are_those_of_a_full_night(
     shipped: tuple[Rulebook, Reference], tmp_path: Path, seed: int
 ) -> None:
     dice = random.Random(seed)
-    world = World(*shipped, {row["shipment_id"]: row for row in (a_cargo(dice, number) for number in range(60))})
+    rows = {row["shipment_id"]: row for row in (a_cargo(dice, number) for number in range(60))}
+    world = World(*shipped, rows, {line["month"]: line for line in (a_line(dice) for _ in range(12))})
     kept = tmp_path / "kept"
     world.night(kept)
-    for step in range(EDITS_IN_A_ROW):
-        edits, weights = zip(*KINDS, strict=True)
-        done = [edit(world, dice) for edit in dice.choices(edits, weights, k=dice.choice([1, 1, 2]))]
+    edits = dice.sample(KINDS, len(KINDS))
+    for step in range(STEPS):
+        done = [edit(world, dice) for edit in edits[step::STEPS]]
         world.night(kept)
         afresh = tmp_path / f"afresh{step}"
         world.night(afresh)
         incremental, full = (content(home, world.settings(home)) for home in (kept, afresh))
+        flows = full[CARGOES.full_name].filter(pl.col("evidence_kind") == "customs_flow")
+        assert {"IN", "JP"} <= set(flows["destination_country"]), done
         for name, frame in full.items():
             assert frame.equals(incremental[name], null_equal=True), (seed, step, done, name)
