@@ -165,7 +165,8 @@ def _parts(measured: Measured) -> str:
     nights = measured.nights
 
     def row(name: str, cells: Sequence[str], line: Line, each: str, base: str) -> str:
-        return _row(name, *cells, each if line.each else "none seen", base, f"{line.off * 100:.0f} %")
+        off = f"{line.off * 100:.0f} %" if len(nights) > 2 else "two sizes tell nothing"
+        return _row(name, *cells, each if line.each else "none seen", base, off)
 
     def cpu(line: Line, of: Callable[[Night], Part], name: str) -> str:
         cells = [f"{of(night).cpu_s:.1f}" for night in nights]

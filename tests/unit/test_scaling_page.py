@@ -187,7 +187,13 @@ def test_nights_alone() -> None:
 def test_what_was_not_seen_is_said_not_to_have_been_seen() -> None:
     noisy = replace(LARGE, inputs=Part(8, 9, 300), rows_at_once=200_000, months=SMALL.months)
     found = tables(replace(MEASURED, nights=[SMALL, noisy], workers={1: SMALL.months}))
-    assert cells(found["parts"], "`night_inputs`, processor s") == ["10.0", "8.0", "none seen", "9.0", "12 %"]
+    assert cells(found["parts"], "`night_inputs`, processor s") == [
+        "10.0",
+        "8.0",
+        "none seen",
+        "9.0",
+        "two sizes tell nothing",
+    ]
     assert cells(found["plan"], "full build: inputs")[-1] == "too little to be seen"
     assert cells(found["plan"], "**full build, in all**")[0] == "the sum of what was seen"
     assert cells(found["plan"], "partitions of that size")[-1] == "60"
