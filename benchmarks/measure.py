@@ -1,8 +1,8 @@
 """One measurement in a process of its own: `python -m benchmarks.measure TASK SHIPMENTS FOLDER`.
 
 Here: what each task does, and what is timed of it: the work, from reading the rules to the last byte written, without
-the start of Python and the imports. Prints one line of JSON.
-Add here: a task, named in `benchmarks.run`.
+the start of Python and the imports; of commands all that a person waits for. Prints one line of JSON.
+Add here: a task, with its place in `benchmarks.run` and its name in `benchmarks.page`.
 Keep out: repetition, comparison and words (`benchmarks.run`, `benchmarks.page`).
 """
 
@@ -13,23 +13,43 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+# What is timed. It may return a function that tells, after the clock has stopped, the parts of the time: it is given
+# the instant at which the work began and the seconds that it took.
 Work = Callable[[], object]
+Parts = Callable[[float, float], dict[str, float]]
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "data" / "examples" / "shipments.csv"
 ROW_GROUP_ROWS = 250_000
 # Rows of output that the floor keeps in memory and writes again and again.
 SAMPLE_ROWS = 1_000_000
 
 
 def main() -> None:
-    """Runs one task and prints what it took."""
-    name, shipments, folder = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+    """Runs one task and prints what it took, or as its last line on standard error why it failed."""
+    # Where memory runs out, Linux ends this process and not the one that keeps the results.
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+    try:
+        took = _measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(" ".join(f"{type(error).__name__}: {error}".split()))
+    print(json.dumps(took))
+
+
+def _measured(name: str, shipments: Path, folder: Path) -> dict[str, float]:
     work = TASKS[name](shipments, folder)
-    start, cpu = time.perf_counter(), _cpu_seconds()
-    work()
-    took = {"seconds": time.perf_counter() - start, "cpu_seconds": _cpu_seconds() - cpu}
-    print(json.dumps({**took, "peak_mb": _peak_mb()}))
+    began, start, cpu = time.time(), time.perf_counter(), _cpu_seconds()
+    parts = work()
+    took = {"seconds": time.perf_counter() - start, "cpu_seconds": _cpu_seconds() - cpu, "peak_mb": _peak_mb()}
+    if callable(parts):
+        took |= parts(began, took["seconds"])
+    return took
 
 
 def _cpu_seconds() -> float:
@@ -90,7 +110,12 @@ def judge_as_peers(shipments: Path, folder: Path) -> Work:
     return _judge_shipments(shipments, folder / "judge_as_peers.parquet", PEER_COLUMNS)
 
 
-def _judge_shipments(shipments: Path, out: Path, columns: tuple[str, ...] | None) -> Work:
+def judge_as_peers_without_writing(shipments: Path, folder: Path) -> Work:
+    """Shipments to verdicts in the columns that the peers give, which are counted and not written."""
+    return _judge_shipments(shipments, None, PEER_COLUMNS)
+
+
+def _judge_shipments(shipments: Path, out: Path | None, columns: tuple[str, ...] | None) -> Work:
     import polars as pl
 
     from pipelines.rules.rulebook import Rulebook
@@ -103,7 +128,10 @@ def _judge_shipments(shipments: Path, out: Path, columns: tuple[str, ...] | None
         cargoes = price_shipments(pl.scan_parquet(shipments), Reference.load(), source, judged_by(book))
         verdicts = judge(cargoes, book)
         chosen = verdicts if columns is None else verdicts.select(columns)
-        chosen.sink_parquet(out, row_group_size=ROW_GROUP_ROWS)
+        if out is None:
+            chosen.select(pl.all().null_count()).collect(engine="streaming")
+        else:
+            chosen.sink_parquet(out, row_group_size=ROW_GROUP_ROWS)
 
     return work
 
@@ -165,21 +193,75 @@ def intake_reading(shipments: Path, folder: Path) -> Work:
 
 def night(shipments: Path, folder: Path) -> Work:
     """`plimsoll nightly --offline` with the CSV in the landing folder of an empty home."""
-    home = folder / "home"
-    shutil.rmtree(home, ignore_errors=True)
+    home = _emptied(folder / "home")
     landing = home / "landing" / "shipments"
     landing.mkdir(parents=True)
     os.link(csv_of(shipments), landing / csv_of(shipments).name)
-    command = [str(Path(sys.executable).with_name("plimsoll")), "nightly", "--offline"]
+    return _night(home)
 
-    def work() -> None:
-        done = subprocess.run(
-            command, env={**os.environ, "PLIMSOLL_HOME": str(home)}, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise RuntimeError(f"the night failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+
+# --- what a person waits for, whatever the number of rows --------------------------------------------------------
+
+
+def help_(shipments: Path, folder: Path) -> Work:
+    """`plimsoll --help`, from the start of Python to its end."""
+    return lambda: _plimsoll(folder / "home", "--help")
+
+
+def assess_small(shipments: Path, folder: Path) -> Work:
+    """`plimsoll assess` on the example that ships, one row of which is rejected: hence its exit code."""
+    arguments = ["assess", str(EXAMPLE), "--out", str(folder / "assess_small.csv")]
+    return lambda: _plimsoll(folder / "home", *arguments, code=1)
+
+
+def night_first(shipments: Path, folder: Path) -> Work:
+    """`plimsoll nightly --offline` on an empty home: the first night of what ships, without a user's file."""
+    return _night(_emptied(folder / "home_of_what_ships"))
+
+
+def night_unchanged(shipments: Path, folder: Path) -> Work:
+    """The same once more, in the home that `night_first` left."""
+    return _night(folder / "home_of_what_ships")
+
+
+def _emptied(home: Path) -> Path:
+    shutil.rmtree(home, ignore_errors=True)
+    return home
+
+
+def _night(home: Path) -> Callable[[], Parts]:
+    def parts(began: float, seconds: float) -> dict[str, float]:
+        start_up = first_step_at(home) - began
+        return {"start_up": start_up, "after_start_up": seconds - start_up}
+
+    def work() -> Parts:
+        _plimsoll(home, "nightly", "--offline")
+        return parts
 
     return work
+
+
+def first_step_at(home: Path) -> float:
+    """When the first step of the newest night began, by Dagster's own record: what is before it is start-up."""
+    import dagster as dg
+
+    # Nights on one machine keep their record below the home.
+    with dg.DagsterInstance.from_config(str(home / "dagster_home")) as instance:
+        (newest,) = instance.get_runs(limit=1)
+        return min(
+            entry.timestamp for entry in instance.all_logs(newest.run_id, of_type=dg.DagsterEventType.STEP_START)
+        )
+
+
+def _plimsoll(home: Path, *arguments: str, code: int = 0) -> None:
+    """Runs the command as a person does, with none of the settings of the person who runs the benchmark."""
+    command = [str(Path(sys.executable).with_name("plimsoll")), *arguments]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PLIMSOLL_", "DAGSTER_"))}
+    mine = {**kept, "PLIMSOLL_HOME": str(home)}
+    done = subprocess.run(command, env=mine, capture_output=True, encoding="utf-8", errors="replace", check=False)
+    if done.returncode != code:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise RuntimeError(f"plimsoll {arguments[0]} ended with exit code {done.returncode}: {said[-1]}")
 
 
 # --- the floor: as much in and out, no logic -------------------------------------------------------------------
@@ -195,10 +277,15 @@ def floor_shipments(shipments: Path, folder: Path) -> Work:
     return _floor(shipments, folder / "judge_shipments.parquet")
 
 
-def _floor(source: Path, written: Path) -> Work:
+def floor_as_peers(shipments: Path, folder: Path) -> Work:
+    """Reads what `judge_as_peers` reads and writes what it writes."""
+    return _floor(shipments, folder / "judge_as_peers.parquet", PEER_COLUMNS)
+
+
+def _floor(source: Path, written: Path, columns: tuple[str, ...] | None = None) -> Work:
     import polars as pl
 
-    read = _reading(source)
+    read = _reading(source, columns)
     rows = pl.scan_parquet(written).select(pl.len()).collect().item()
     sample = pl.read_parquet(written, n_rows=min(rows, SAMPLE_ROWS))
     parts = [sample.slice(0, rows - start).lazy() for start in range(0, rows, SAMPLE_ROWS)]
@@ -210,15 +297,18 @@ def _floor(source: Path, written: Path) -> Work:
     return work
 
 
-def _reading(source: Path) -> Work:
+def _reading(source: Path, columns: tuple[str, ...] | None = None) -> Work:
     import polars as pl
 
-    columns = columns_read(source)
-    return lambda: pl.scan_parquet(source).select(pl.col(columns).null_count()).collect(engine="streaming")
+    asked = columns_read(source, columns)
+    return lambda: pl.scan_parquet(source).select(pl.col(asked).null_count()).collect(engine="streaming")
 
 
-def columns_read(source: Path) -> list[str]:
-    """The columns of a file of cargoes or shipments that the judge asks for; the floor reads no others."""
+def columns_read(source: Path, columns: tuple[str, ...] | None = None) -> list[str]:
+    """The columns of a file of cargoes or shipments that the judge asks for; the floor reads no others.
+
+    columns: those of the verdicts that are wanted, if not all.
+    """
     import polars as pl
     from polars.io.plugins import register_io_source
 
@@ -240,7 +330,8 @@ def columns_read(source: Path) -> list[str]:
     watched = register_io_source(read, schema=rows.schema)
     if rows.schema != CARGOES.polars_schema():
         watched = price_shipments(watched, Reference.load(), pl.lit(source.name), judged_by(book))
-    judge(watched, book).collect()
+    verdicts = judge(watched, book)
+    (verdicts if columns is None else verdicts.select(columns)).collect()
     return sorted(asked)
 
 
@@ -254,13 +345,29 @@ def duckdb_sql(shipments: Path, folder: Path) -> Work:
     return lambda: peer.judge(shipments, folder / "duckdb_sql.parquet")
 
 
+def duckdb_without_writing(shipments: Path, folder: Path) -> Work:
+    """DuckDB, by the same SQL, with verdicts that are counted and not written."""
+    from benchmarks.peers import duckdb_sql as peer
+
+    return lambda: peer.judge_without_writing(shipments)
+
+
 def dbt_duckdb(shipments: Path, folder: Path) -> Work:
     """dbt on DuckDB: tables built, tests run."""
+    return _dbt("build", shipments, folder, "dbt_duckdb")
+
+
+def dbt_models(shipments: Path, folder: Path) -> Work:
+    """dbt on DuckDB: tables built, no test run."""
+    return _dbt("run", shipments, folder, "dbt_models")
+
+
+def _dbt(command: str, shipments: Path, folder: Path, task: str) -> Work:
     import dbt.cli.main  # noqa: F401  # an import, as those of the others, is not measured
 
     from benchmarks.peers import dbt_project as peer
 
-    return lambda: peer.judge(folder / "dbt", shipments, folder / "dbt_duckdb.parquet")
+    return lambda: peer.judge(command, folder / task, shipments, folder / f"{task}.parquet")
 
 
 def pandas_merges(shipments: Path, folder: Path) -> Work:
@@ -277,12 +384,14 @@ PEER_COLUMNS = (
     *("quantity_bbl", "excess_value_usd", "is_above_cap", "transition_id", "exemption_id"),
 )
 
-PRODUCT: tuple[Callable[[Path, Path], Work], ...] = (
-    *(price, judge_cargoes, judge_shipments, judge_as_peers, judge_without_writing, read_cargoes),
-    *(assess, intake, intake_reading, night, floor_cargoes, floor_shipments),
+Task = Callable[[Path, Path], Work]
+PRODUCT: tuple[Task, ...] = (
+    *(price, judge_cargoes, judge_shipments, judge_as_peers, judge_without_writing, judge_as_peers_without_writing),
+    *(read_cargoes, assess, intake, intake_reading, night, help_, assess_small, night_first, night_unchanged),
+    *(floor_cargoes, floor_shipments, floor_as_peers),
 )
-PEERS: tuple[Callable[[Path, Path], Work], ...] = (duckdb_sql, dbt_duckdb, pandas_merges)
-TASKS = {task.__name__: task for task in (*PRODUCT, *PEERS)}
+PEERS: tuple[Task, ...] = (duckdb_sql, duckdb_without_writing, dbt_duckdb, dbt_models, pandas_merges)
+TASKS = {task.__name__.rstrip("_"): task for task in (*PRODUCT, *PEERS)}
 
 
 def cargoes_of(shipments: Path) -> Path:

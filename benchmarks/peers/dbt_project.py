@@ -1,18 +1,18 @@
-"""The verdicts by dbt on DuckDB: the statements of `duckdb/*.sql`, each a model, and tests on them.
+"""The verdicts by dbt on DuckDB: a project generated from `duckdb/*.sql`, each statement a model, and tests on them.
 
 Here: how a statement becomes a model, and which tests a careful team would write.
 Add here: a test.
 Keep out: other SQL than that of `duckdb/`: dbt is given the best there is.
 """
 
+import os
 import re
 import shutil
 from pathlib import Path
 
-from benchmarks.peers.duckdb_sql import DATA, SQL
+from benchmarks.peers.duckdb_sql import DATA, SQL, selected
 
 _STATEMENT = re.compile(r"CREATE TEMP TABLE (\w+) AS\s(.*?);\n", re.DOTALL)
-_COPY = re.compile(r"COPY \(\n(.*)\n\) TO '\$verdicts' \(FORMAT parquet, COMPRESSION zstd\);", re.DOTALL)
 
 _PROJECT = """name: peer
 version: 1.0.0
@@ -28,7 +28,7 @@ _PROFILE = """peer:
     bench:
       type: duckdb
       path: '{folder}/peer.duckdb'
-      threads: 1
+      threads: {threads}
       settings:
         preserve_insertion_order: false
 """
@@ -72,10 +72,9 @@ def write(folder: Path, shipments: Path, verdicts: Path) -> None:
     (folder / "tests").mkdir()
     text = "".join(file.read_text(encoding="utf-8") for file in sorted(SQL.glob("[123]_*.sql")))
     models = dict(_STATEMENT.findall(text))
-    last = _COPY.search((SQL / "4_verdicts.sql").read_text(encoding="utf-8"))
-    assert last is not None
+    last = selected((SQL / "4_verdicts.sql").read_text(encoding="utf-8"))
     names = re.compile(rf"\b(FROM|JOIN) ({'|'.join(models)})\b")
-    for name, body in {**models, "verdicts": last[1]}.items():
+    for name, body in {**models, "verdicts": last}.items():
         query = names.sub(r"\1 {{ ref('\2') }}", body).replace("$data", str(DATA)).replace("$shipments", str(shipments))
         config = "{{ config(materialized='table') }}"
         if name == "verdicts":
@@ -85,15 +84,18 @@ def write(folder: Path, shipments: Path, verdicts: Path) -> None:
     (folder / "models" / "schema.yml").write_text(_TESTS, encoding="utf-8")
     (folder / "tests" / "one_verdict.sql").write_text(_ONE_VERDICT, encoding="utf-8")
     (folder / "dbt_project.yml").write_text(_PROJECT, encoding="utf-8")
-    (folder / "profiles.yml").write_text(_PROFILE.format(folder=folder), encoding="utf-8")
+    # So many models at once; within each, DuckDB uses all processors by itself.
+    profile = _PROFILE.format(folder=folder, threads=os.cpu_count() or 1)
+    (folder / "profiles.yml").write_text(profile, encoding="utf-8")
 
 
-def judge(folder: Path, shipments: Path, verdicts: Path) -> None:
-    """`dbt build`: tables built, tests run. Raises with dbt's words where a model or a test fails."""
+def judge(command: str, folder: Path, shipments: Path, verdicts: Path) -> None:
+    """`dbt build`: tables built, tests run; or `dbt run`: tables built. Raises with the words of what fails."""
     from dbt.cli.main import dbtRunner
 
     write(folder, shipments, verdicts)
     options = ["--project-dir", str(folder), "--profiles-dir", str(folder), "--log-path", str(folder / "logs")]
-    done = dbtRunner().invoke(["--quiet", "build", *options])
+    done = dbtRunner().invoke(["--quiet", command, *options])
     if not done.success:
-        raise RuntimeError(f"dbt build failed; {folder / 'logs'} says why. {done.exception or ''}")
+        bad = [f"{node.node.name}: {node.message}" for node in done.result or () if node.status in ("error", "fail")]
+        raise RuntimeError(f"dbt {command} failed. {done.exception or '; '.join(bad)}")

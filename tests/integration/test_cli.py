@@ -11,6 +11,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +31,7 @@ from tests.integration.conftest import (
     Finished,
     Night,
     Query,
+    environment,
     plimsoll,
     shipments_file,
 )
@@ -131,6 +134,16 @@ class TestAssess:
         assert "above_cap" in done.out
         assert "e.csv, row 3: " in done.err
         assert "2023-06-31" in done.err
+
+    def test_dagster_is_not_loaded(self, folder: Path) -> None:
+        file, out = shipments_file(folder / "light.csv", AT_CAP), folder / "light-verdicts.csv"
+        command = [sys.executable, "-X", "importtime", "-m", "pipelines.cli", "assess", str(file), "--out", str(out)]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=environment(folder), capture_output=True, text=True, timeout=120, check=True
+        )
+        loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
+        assert out.exists() and "polars" in loaded
+        assert not {name for name in loaded if name.startswith("dagster")}
 
     def test_the_worked_cases(self, folder: Path) -> None:
         cases = REPOSITORY.parent / "shared" / "design" / "worked-cases.csv"
