@@ -100,7 +100,9 @@ class Store:
 
     def rows(self, table: Table) -> int:
         """How many rows the table has."""
-        return sum(_looked_at(path).rows for path in self.paths(table))
+        # Of objects not from memory: the sensor of a night over several workers lives longer than a run.
+        files = (_looked_at(path) if isinstance(path, Path) else _File(path, None) for path in self.paths(table))
+        return sum(file.rows for file in files)
 
     def note(self, table: Table, month: str | None = None) -> dict[str, Any] | None:
         """What was noted with a table or a month; None where there is none, or it cannot be read."""
