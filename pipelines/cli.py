@@ -161,6 +161,7 @@ def _materialise_all(is_forced: bool, is_full: bool) -> int:
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
         job = defs.resolve_job_def(NIGHTLY)
+        gc.freeze()  # what is loaded stays
         result = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
     if result.success:
         return 0
