@@ -161,6 +161,7 @@ def _materialise_all(is_forced: bool, is_full: bool) -> int:
 
     with dg.DagsterInstance.get() as instance, kept_open(instance):
         job = defs.resolve_job_def(NIGHTLY)
+        gc.freeze()  # what is loaded stays
         result = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)
     if result.success:
         return 0
@@ -175,7 +176,6 @@ def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
     from pipelines.assets.night import INPUTS
     from pipelines.definitions import defs, run_config
     from pipelines.warehouse import duck, releases
-    from pipelines.warehouse.publish import NightRunning
 
     if "DAGSTER_HOME" not in os.environ:
         return _told_to_all(
@@ -184,8 +184,7 @@ def _spread_night(settings: "Settings", is_forced: bool, is_full: bool) -> int:
         )
     with dg.DagsterInstance.get() as instance:
         spreading.require_daemon(instance)
-        if others := spreading.under_way(instance):
-            raise NightRunning(f"Another night is under way ({others[0].job_name}); wait until it has ended.")
+        spreading.require_no_night(instance)
         print(f"Plimsoll: building the warehouse with {settings.workers} workers", file=sys.stderr)
         job = defs.resolve_job_def(INPUTS)
         read = job.execute_in_process(run_config(is_forced, is_full), instance=instance, raise_on_error=False)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations, product
 from pathlib import Path
 
 from pipelines.object_store import SCHEME, Folder, folder
@@ -79,7 +80,7 @@ class Settings:
         workers = count("PLIMSOLL_WORKERS", cls.workers, "runs at once")
         if workers > 1 and lake is None:
             raise ValueError("PLIMSOLL_WORKERS is set, but one file has one writer; set PLIMSOLL_WAREHOUSE too.")
-        return cls(
+        settings = cls(
             home=Path(environment.get("PLIMSOLL_HOME") or REPOSITORY / "data").absolute(),
             as_of=day("PLIMSOLL_AS_OF"),
             estimate_unpriced=environment.get("PLIMSOLL_ESTIMATE_UNPRICED") == "1",
@@ -95,6 +96,8 @@ class Settings:
             store=store,
             workers=workers,
         )
+        _require_places_apart(settings)
+        return settings
 
     @property
     def day(self) -> dt.date:
@@ -165,6 +168,40 @@ class Settings:
     def dagster_home(self) -> Path:
         """Dagster's history."""
         return self.home / "dagster_home"
+
+    @property
+    def working_folders(self) -> tuple[Path, ...]:
+        """All that a night writes or reads below `home`."""
+        return self.landing_folder, self.warehouse_folder, self.dagster_home
+
+
+def _require_places_apart(settings: Settings) -> None:
+    """Raises `ValueError` where the lake or the store would lie within one another or within a working folder.
+
+    A lake deletes files that nothing of it needs, and users keep theirs in the landing folder.
+    """
+    named: dict[str, Folder] = {}
+    if settings.lake_data is not None:
+        named["PLIMSOLL_WAREHOUSE_DATA"] = folder(settings.lake_data)
+    if settings.store is not None and settings.store_folder != settings.kept_folder:
+        named["PLIMSOLL_STORE"] = settings.store_folder
+    own = {f"the folder {path.name} of PLIMSOLL_HOME": path for path in settings.working_folders}
+    places = named | own
+    for name, other in (*combinations(named, 2), *product(named, own)):
+        if _overlap(places[name], places[other]):
+            raise ValueError(
+                f"{name} and {other} lie within one another: {places[name]}, {places[other]}. "
+                "Give each a place that holds nothing else."
+            )
+
+
+def _overlap(one: Folder, other: Folder) -> bool:
+    def parts(place: Folder) -> tuple[str, ...]:
+        return place.resolve().parts if isinstance(place, Path) else (SCHEME, place.bucket, *place.key.parts)
+
+    mine, theirs = parts(one), parts(other)
+    shorter = min(len(mine), len(theirs))
+    return mine[:shorter] == theirs[:shorter]
 
 
 def _beyond_one_machine(environment: Mapping[str, str]) -> tuple[str | None, str | None, str | None]:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import dagster as dg
@@ -29,6 +30,7 @@ from dagster._core.storage.tags import (
 from pipelines.assets.monthly_asset import NIGHT_TAG, NIGHT_TAGS
 from pipelines.assets.night import INPUTS, MONTHS, MONTHS_PART, PART_TAG, RELEASE
 from pipelines.errors import UserError
+from pipelines.warehouse.publish import NightRunning
 
 # A part begins anew if its process died, and not if a step failed: the same data and rules would fail again.
 TAGS = {RETRY_ON_ASSET_OR_OP_FAILURE_TAG: "false", "dagster/retry_strategy": "ALL_STEPS"}
@@ -127,11 +129,16 @@ def spreading_sensor(
     )
     def spread_night(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         instance = context.instance
-        read = dg.RunsFilter(job_name=INPUTS, statuses=[dg.DagsterRunStatus.SUCCESS])
-        newest = next(iter(instance.get_runs(read, limit=1)), None)
+        newest = _newest(instance)
         if newest is None:
             return dg.SkipReason("No night has read its inputs yet.")
         night = newest.run_id
+        # Two nights would work on the same months. Inputs that began before these are dead, or will be turned away.
+        inputs = takewhile(lambda run: run.run_id != night, _runs(instance, None, INPUTS))
+        later = [run for part in (MONTHS, RELEASE) for run in _runs(instance, None, part)]
+        others = [*inputs, *(run for run in later if run.tags.get(NIGHT_TAG) != night)]
+        if going := [run for run in others if not is_over(run)]:
+            return dg.SkipReason(f"Waiting for {going[0].job_name} of another night.")
         of_months, of_release = _runs(instance, night, MONTHS), _runs(instance, night, RELEASE)
         spans = [] if of_months or of_release else parts_of(rows_by_month(), workers)
         following = next_of(spans, of_months, of_release)
@@ -174,14 +181,34 @@ def require_daemon(instance: dg.DagsterInstance) -> None:
         )
 
 
-def under_way(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs of parts of a night that have not ended."""
-    runs = [run for name in (INPUTS, MONTHS, RELEASE) for run in _runs(instance, None, name)]
-    return [run for run in runs if run.status not in FINISHED_STATUSES]
+def require_no_night(instance: dg.DagsterInstance, inputs: str | None = None) -> None:
+    """Raises `NightRunning` unless a night may begin: the one before it has come to the end of its release.
+
+    No lock is held between the parts of a night; this keeps another one out meanwhile. inputs: the run that asks, if it
+    holds the lock already, which keeps out others that read inputs.
+    """
+    jobs = (MONTHS, RELEASE) if inputs is not None else (INPUTS, MONTHS, RELEASE)
+    if going := [run for job in jobs for run in _runs(instance, None, job) if not is_over(run)]:
+        raise NightRunning(f"Another night is under way ({going[0].job_name}); wait until it has ended.")
+    newest = _newest(instance)
+    if newest is not None and not _runs(instance, newest.run_id, RELEASE):
+        raise NightRunning(
+            "Another night is under way: its inputs are read, and the sensor spread_night of Dagster's daemon is about "
+            "to start what follows them; wait until it has ended."
+        )
+
+
+def _newest(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
+    """The last run that has read the inputs of a night."""
+    read = dg.RunsFilter(job_name=INPUTS, statuses=[dg.DagsterRunStatus.SUCCESS])
+    return next(iter(instance.get_runs(read, limit=1)), None)
 
 
 def followed(instance: dg.DagsterInstance, night: str) -> dg.DagsterRun:
-    """Waits for the release of a night whose inputs are read, and returns its run. Each run tells when it has ended."""
+    """Waits for the release of a night whose inputs are read, and returns its run. Each run tells when it has ended.
+
+    Raises `NightRunning` if a newer night has begun, after which this one gets no release.
+    """
     told: set[str] = set()
     while True:
         release = _runs(instance, night, RELEASE)
@@ -191,6 +218,9 @@ def followed(instance: dg.DagsterInstance, night: str) -> dg.DagsterRun:
                 _tell(run)
         if release and all(is_over(run) for run in release):
             return release[0]
+        newest = _newest(instance)
+        if not release and newest is not None and newest.run_id != night:
+            raise NightRunning("A newer night has read its inputs before this one came to its release; see that one.")
         time.sleep(1)
 
 

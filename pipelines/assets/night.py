@@ -12,6 +12,7 @@ from dataclasses import replace
 import dagster as dg
 import polars as pl
 from dagster import _check as check
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from pipelines import alerts
 from pipelines.assets.monthly_asset import NIGHT_TAG
@@ -56,6 +57,8 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
                 # Runs on months work beside each other, and beside nothing else.
                 is_shared = run is not None and run.tags.get(PART_TAG) == MONTHS_PART
                 lock = stack.enter_context(night_lock(of_run, is_shared))
+                if run is not None and run.job_name == INPUTS:
+                    _require_no_night(run, check.not_none(context.instance))
                 cut_off = lock.read_text(encoding="utf-8") if lock is not None else ""
                 if lock is not None:
                     lock.write_text("" if run is None else run.run_id, encoding="utf-8")
@@ -72,6 +75,18 @@ def night_resource(settings: Settings) -> dg.ResourceDefinition:
                 lock.write_text("", encoding="utf-8")
 
     return night
+
+
+def _require_no_night(run: dg.DagsterRun, instance: dg.DagsterInstance) -> None:
+    """Of a night over several workers, which holds no lock between its parts. Raises `NightRunning`."""
+    from pipelines.spreading import require_no_night
+
+    try:
+        require_no_night(instance, run.run_id)
+    except NightRunning:
+        # Dagster would begin it anew at once, only to be turned away again.
+        instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: "0"})
+        raise
 
 
 def _end(run: dg.DagsterRun, context: dg.InitResourceContext, settings: Settings) -> None:

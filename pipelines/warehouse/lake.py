@@ -10,6 +10,7 @@ Keep out: secrets. Those of PostgreSQL (`PGPASSWORD`, a password file) are read 
 import json
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,7 +24,7 @@ import polars as pl
 
 from pipelines.contracts.table import Column, Table, duckdb_type, sql_literal
 from pipelines.errors import UserError
-from pipelines.object_store import SCHEME
+from pipelines.object_store import SCHEME, folder
 from pipelines.warehouse import extensions
 from pipelines.warehouse.store import Store, pattern_of
 
@@ -52,10 +53,16 @@ _ROWS_AT_ONCE = 1_000_000
 # Two writers that commit at the same instant: DuckLake tries again by itself, then so do we.
 _RETRIES_OF_DUCKLAKE = 20
 _ATTEMPTS = 6
+# The session that holds the lock of nights says nothing for hours: in seconds, and times.
+_KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 60, "keepalives_interval": 15, "keepalives_count": 4}
 # A reader that opened a release before it was let go of may still be at work on its files.
 _GRACE = "1 day"
 # Parquet files that no commit knows: left by a writer that was killed. One at work has not committed its own yet.
 _ORPHANED_AFTER = "2 days"
+# How DuckLake names what it writes, below the folder of the lake.
+_OF_DUCKLAKE = re.compile(
+    rf"\w+/\w+/({MONTH.name}=[^/]+/)?ducklake-[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}(-delete)?\.parquet"
+)
 
 
 class LakeError(UserError):
@@ -177,7 +184,7 @@ def prepare(lake: Lake, tables: Iterable[Table], macros: Iterable[str]) -> None:
                 connection.execute(macro.replace("CREATE MACRO", "CREATE OR REPLACE MACRO", 1))
 
     with writing(lake) as connection:
-        _transaction(connection, make)
+        _transaction(lake, connection, make)
 
 
 @dataclass(frozen=True)
@@ -211,18 +218,17 @@ def replace_months(lake: Lake, stored: Iterable[Part], note: str) -> dict[str, i
     """Brings months of tables about cargoes up to what is stored; returns the rows that were written, by month.
 
     A month is replaced in one transaction with all its tables, together with others if they are small. Other
-    processes may replace other months at the same time. A part that the lake holds already is left alone. note: what
-    the commits say of themselves.
+    processes may replace other months at the same time. A part that the lake holds already is left alone; one that it
+    holds twice, because two processes wrote the same month, is written anew. note: what the commits say of themselves.
     """
     written: dict[str, int] = {}
+    stored = list(stored)
     with writing(lake) as connection:
-        held = _held(connection)
+        held = _held(connection, stored)
         stale = [part for part in stored if held.get(part.place) != part.identity]
         rows = _rows(connection, stale)
         for batch in _batches(stale, rows):
-            work = partial(_replace, parts=batch, rows=rows, held=held.keys(), note=note)
-            _transaction(connection, work)
-            for part in batch:
+            for part in _transaction(lake, connection, partial(_replace, parts=batch, rows=rows, note=note)):
                 written[part.month] = written.get(part.month, 0) + rows[part.file]
     return written
 
@@ -243,14 +249,15 @@ def _batches(parts: Iterable[Part], rows: Mapping[str, int]) -> Iterator[list[Pa
 
 
 def _replace(
-    connection: duckdb.DuckDBPyConnection,
-    parts: Sequence[Part],
-    rows: Mapping[str, int],
-    held: Collection[tuple[str, str]],
-    note: str,
-) -> None:
-    _drop(connection, [part.place for part in parts if part.place in held])
-    for table, of_table in _by_table(parts).items():
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[Part], rows: Mapping[str, int], note: str
+) -> list[Part]:
+    """Writes parts; returns them without those that another writer brought up to date meanwhile."""
+    held = _held(connection, parts)
+    stale = [part for part in parts if held.get(part.place) != part.identity]
+    if not stale:
+        return []
+    _drop(connection, [part.place for part in stale if part.place in held])
+    for table, of_table in _by_table(stale).items():
         if files := [pattern_of(part.file) for part in of_table if rows[part.file]]:
             columns = _columns(table)
             connection.execute(
@@ -259,10 +266,11 @@ def _replace(
                 [files],
             )
     values = ", ".join(
-        f"({sql_literal(part.table.full_name)}, '{part.month}', '{part.identity}', {rows[part.file]})" for part in parts
+        f"({sql_literal(part.table.full_name)}, '{part.month}', '{part.identity}', {rows[part.file]})" for part in stale
     )
     connection.execute(f"INSERT INTO {MONTHS.full_name} VALUES {values}")
-    _say(connection, f"{parts[0].month}..{parts[-1].month}: {note}")
+    _say(connection, f"{stale[0].month}..{stale[-1].month}: {note}")
+    return stale
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> dict[str, int]:
@@ -305,7 +313,7 @@ def publish(
 
     def write(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         wanted = {part.place: part.identity for part in stored}
-        held = _held(connection)
+        held = _held(connection, stored, all_months=True)
         _drop(connection, held.keys() - wanted.keys())
         if missing := sorted(key for key, identity in wanted.items() if held.get(key) != identity):
             name, month = missing[0]
@@ -313,14 +321,14 @@ def publish(
                 f"The lake lacks {month} of {name} as it is stored, and {len(missing) - 1} more; "
                 "nothing was published. Run the night again."
             )
-        rows = _rows_by_month(connection, {part.table for part in stored})
+        rows = {table.full_name: _count(connection, table.full_name) for table in _by_table(stored)}
         for table, file in files.items():
             rows[table.full_name] = _renew(connection, table, file)
         _say(connection, f"release {release['release_id']}", json.dumps(dict(release), default=str))
         return rows
 
     with writing(lake) as connection:
-        rows: dict[str, int] = _transaction(connection, write)
+        rows: dict[str, int] = _transaction(lake, connection, write)
         newest = connection.execute(
             f"SELECT commit_extra_info FROM {NAME}.snapshots() ORDER BY snapshot_id DESC LIMIT 1"
         ).fetchall()
@@ -330,34 +338,27 @@ def publish(
     return rows
 
 
-def _held(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
-    """The identity of each table and month in the lake."""
-    found = connection.execute(f"SELECT table_name, {MONTH.name}, identity FROM {MONTHS.full_name}").fetchall()
-    return {(name, month): identity for name, month, identity in found}
+def _held(
+    connection: duckdb.DuckDBPyConnection, parts: Collection[Part], all_months: bool = False
+) -> dict[tuple[str, str], str | None]:
+    """The identity of each table and month in the lake; None where its mark and its rows do not agree.
 
-
-def _rows_by_month(connection: duckdb.DuckDBPyConnection, tables: Iterable[Table]) -> dict[str, int]:
-    """The rows of tables kept by month. Raises `LakeError` where they are not those that were written."""
-    rows = {}
-    for table in tables:
-        differing = connection.execute(
-            f"""
-            SELECT coalesce(t.month, m.month), coalesce(t.rows, 0), coalesce(m.rows, 0)
-            FROM (SELECT {MONTH.name} AS month, count(*) AS rows FROM {table.full_name} GROUP BY ALL) AS t
-            FULL JOIN (
-                SELECT {MONTH.name} AS month, rows FROM {MONTHS.full_name} WHERE table_name = ? AND rows > 0
-            ) AS m ON t.month = m.month
-            WHERE t.rows IS DISTINCT FROM m.rows ORDER BY 1
-            """,
-            [table.full_name],
-        ).fetchall()
-        if differing:
-            month, found, expected = differing[0]
-            raise LakeError(
-                f"{table.full_name} holds {found:,} rows of {month}, {expected:,} were written; nothing was published."
-            )
-        rows[table.full_name] = _count(connection, table.full_name)
-    return rows
+    DuckLake sees no conflict between two writers that add the same new month: both are there then, with a mark each.
+    all_months: also others than those of the parts, of other tables too.
+    """
+    marks = f"SELECT table_name, {MONTH.name}, count(*), any_value(identity), any_value(rows) FROM {MONTHS.full_name}"
+    # Written out, so that files of other months are not looked at.
+    these = "true" if all_months else f"{MONTH.name} IN ({', '.join({sql_literal(p.month) for p in parts}) or 'NULL'})"
+    marked = connection.execute(f"{marks} WHERE {these} GROUP BY ALL").fetchall()
+    rows: dict[tuple[str, str], int] = {}
+    for table in {name for name, *_ in marked} | {part.table.full_name for part in parts}:
+        sql = f"SELECT {MONTH.name}, count(*) FROM {table} WHERE {these} GROUP BY ALL"
+        rows |= {(table, month): found for month, found in connection.execute(sql).fetchall()}
+    held: dict[tuple[str, str], str | None] = dict.fromkeys(rows)
+    for table, month, writers, identity, written in marked:
+        is_as_written = writers == 1 and rows.get((table, month), 0) == written
+        held[table, month] = identity if is_as_written else None
+    return held
 
 
 def keep(lake: Lake, count: int) -> None:
@@ -370,26 +371,51 @@ def keep(lake: Lake, count: int) -> None:
         if expired:
             connection.execute(f"CALL ducklake_expire_snapshots('{NAME}', versions => {expired})")
         connection.execute(f"CALL ducklake_cleanup_old_files('{NAME}', older_than => now() - INTERVAL '{_GRACE}')")
-        connection.execute(
-            f"CALL ducklake_delete_orphaned_files('{NAME}', older_than => now() - INTERVAL '{_ORPHANED_AFTER}')"
-        )
+        _delete_orphans(connection, lake)
+
+
+def _delete_orphans(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Deletes old Parquet files that the catalog does not know, and of these only such as DuckLake has written.
+
+    DuckLake's own way deletes every Parquet file below the folder, whoever put it there.
+    """
+    orphans = connection.execute(
+        f"CALL ducklake_delete_orphaned_files('{NAME}', older_than => now() - INTERVAL '{_ORPHANED_AFTER}', "
+        "dry_run => true)"
+    ).fetchall()
+    root = f"{lake.data.rstrip('/')}/"
+    for (file,) in orphans:
+        if file.startswith(root) and _OF_DUCKLAKE.fullmatch(file.removeprefix(root)):
+            folder(file).unlink(missing_ok=True)
+
+
+# Of lakes whose lock this process holds: the session of PostgreSQL with which the lock stands and falls.
+_sessions: dict[Lake, Any] = {}
 
 
 @contextmanager
 def night_lock(lake: Lake, is_shared: bool, wait_s: float = 30) -> Iterator[bool]:
     """Tells whether this process holds the lake's lock of nights in the block; the lock falls with the process.
 
-    is_shared: others may hold it too, if they also share it. wait_s: how long to wait for those who do not.
+    is_shared: others may hold it too, if they also share it. wait_s: how long to wait for those who do not. If the lock
+    is lost within the block, nothing more is written into the lake.
     """
     import psycopg2
 
     function = "pg_try_advisory_lock_shared" if is_shared else "pg_try_advisory_lock"
     try:
-        connection = psycopg2.connect(lake.catalog)
+        connection = psycopg2.connect(lake.catalog, **_KEPT_ALIVE)
     except psycopg2.OperationalError as error:
         raise LakeError(f"The catalog of the lake cannot be asked: {' '.join(str(error).split())}") from error
     try:
         connection.autocommit = True
+        with connection.cursor() as cursor:
+            # The server's side of the same: the lock of a machine that is gone falls in minutes, not in hours.
+            for name, seconds in _KEPT_ALIVE.items():
+                if name != "keepalives":
+                    cursor.execute(f"SET tcp_{name} = {seconds}")
+            if connection.server_version >= 140_000:
+                cursor.execute("SET idle_session_timeout = 0")
         until = time.monotonic() + wait_s
         while True:
             with connection.cursor() as cursor:
@@ -398,17 +424,40 @@ def night_lock(lake: Lake, is_shared: bool, wait_s: float = 30) -> Iterator[bool
             if is_held or time.monotonic() > until:
                 break
             time.sleep(0.5)
+        if is_held:
+            _sessions[lake] = connection
         yield bool(is_held)
     finally:
+        if _sessions.get(lake) is connection:
+            del _sessions[lake]
         connection.close()
 
 
-def _transaction(connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+def _require_lock(lake: Lake) -> None:
+    """Raises `LakeError` if this process had the lock of nights and has lost it."""
+    import psycopg2
+
+    if lake not in _sessions:
+        return  # not a night's work
+    try:
+        with _sessions[lake].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except psycopg2.Error as error:
+        raise LakeError(
+            "The connection that held the lake's lock of nights is lost, so that another night may be at work; nothing "
+            f"more was written. Run the night again. ({' '.join(str(error).split())})"
+        ) from error
+
+
+def _transaction(
+    lake: Lake, connection: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], Any]
+) -> Any:
     """Runs `work` in a transaction, and again if another writer was first."""
     for attempt in count(1):
         connection.execute("BEGIN")
         try:
             result = work(connection)
+            _require_lock(lake)
             connection.execute("COMMIT")
         except BaseException as error:
             with suppress(duckdb.Error):  # a failed commit has ended the transaction by itself

@@ -156,8 +156,11 @@ def keep(settings: Settings, release: dict[str, Any]) -> None:
 def keep_beside(settings: Settings, found: lake.Lake, release: dict[str, Any]) -> None:
     """The same for a release of a lake, which keeps its tables itself: `release.json` and bills of materials.
 
-    What a night laid ready that was cut off after its release is put in place by the next one.
+    What a night laid ready that was cut off after its release is put in place by the next one. A release works alone,
+    so that what others left half written can go.
     """
+    for leftover in _never_renamed(settings):
+        leftover.unlink(missing_ok=True)
     write(settings.warehouse_folder / "release.json", release)
     ids = {said["release_id"] for said in lake.releases(found)}
     for folder in sorted(settings.releases_folder.glob("*")):
@@ -179,11 +182,9 @@ def recover(settings: Settings) -> None:
     """Clears away what a cut-off night left, and finishes what it began after its file was published."""
     if lake_of(settings) is not None:
         return  # a transaction that was cut off leaves nothing, and other workers may be writing beside this one
-    # An object store takes a file whole or not at all.
-    local = [folder for folder in (settings.store_folder, settings.kept_folder) if isinstance(folder, Path)]
     half_written = {
         *settings.warehouse_folder.glob(".warehouse-*"),
-        *(file for folder in local for file in folder.rglob(".*.writing")),
+        *_never_renamed(settings),
         *settings.report_folder.glob(".*"),
         *settings.publishers_folder.glob("content/*/.*"),
     }
@@ -194,6 +195,13 @@ def recover(settings: Settings) -> None:
     release = describe(settings.warehouse_file)
     if release is not None:
         keep(settings, release)
+
+
+def _never_renamed(settings: Settings) -> set[Path]:
+    """Tables that were being written when a night was cut off."""
+    # An object store takes a file whole or not at all.
+    local = [folder for folder in (settings.store_folder, settings.kept_folder) if isinstance(folder, Path)]
+    return {file for folder in local for file in folder.rglob(".*.writing")}
 
 
 def copy(source: Path, target: Path) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
@@ -81,7 +82,8 @@ class Store:
             table.conform(frame).write_parquet(str(path), metadata=metadata)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.writing")
+        # Named by chance: a writer given up as dead may be at work beside the one that was begun in its place.
+        aside = path.with_name(f".{path.name}.{uuid4().hex}.writing")
         table.conform(frame).write_parquet(aside, metadata=metadata)
         aside.replace(path)
 
@@ -98,7 +100,9 @@ class Store:
 
     def rows(self, table: Table) -> int:
         """How many rows the table has."""
-        return sum(_looked_at(path).rows for path in self.paths(table))
+        # Of objects not from memory: the sensor of a night over several workers lives longer than a run.
+        files = (_looked_at(path) if isinstance(path, Path) else _File(path, None) for path in self.paths(table))
+        return sum(file.rows for file in files)
 
     def note(self, table: Table, month: str | None = None) -> dict[str, Any] | None:
         """What was noted with a table or a month; None where there is none, or it cannot be read."""

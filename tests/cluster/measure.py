@@ -1,7 +1,8 @@
-"""What a night over workers costs: the figures of docs/scaling.md (`python -m tests.cluster.measure --help`).
+"""What nights cost: all figures of docs/scaling.md (`python -m tests.cluster.measure --help`).
 
-Made-up shipments, marked as such, go through the three parts of a night with a real catalog and a real store: a night
-of each of two sizes, and the months of the larger one again over more workers. Every run is a process with one core.
+Made-up shipments, marked as such, go through nights of one process into a file; then, in several sizes, through the three
+parts of a night over workers, with a real catalog and the lake in a store, each run a process with one core; and the
+months of the largest of these again over more workers.
 
 Here: the shipments and the measuring.
 Add here: another figure that the plan for more rows needs.
@@ -9,6 +10,7 @@ Keep out: expectations (nothing here can fail a build), and the tables (scaling_
 """
 
 import argparse
+import datetime as dt
 import os
 import platform
 import re
@@ -20,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -84,20 +87,22 @@ def part(job: str, span: tuple[str, str] | None) -> None:
 
 def parts_at_once(job: str, spans: Sequence[tuple[str, str] | None], environment: Mapping[str, str]) -> Part:
     """Runs of a part beside each other, as processes with one core each; they take turns where there are fewer."""
+    here = [sys.executable, "-W", "ignore", "-m", "tests.cluster.measure", "--part", job]
     cores = sorted(os.sched_getaffinity(0))
+    on_one = [{cores[number % len(cores)]} for number in range(len(spans))]
+    return processes([([*here, *(span or ())], core) for span, core in zip(spans, on_one, strict=True)], environment)
+
+
+def processes(commands: Sequence[tuple[Sequence[str], set[int]]], environment: Mapping[str, str]) -> Part:
+    """Commands beside each other, each on its cores, until the last has ended."""
+    all_cores = os.sched_getaffinity(0)
     began, running = time.monotonic(), []
     with tempfile.TemporaryFile() as said:
         try:
-            for number, span in enumerate(spans):
+            for command, cores in commands:
                 # A process begins with the cores of the thread that starts it.
-                os.sched_setaffinity(0, {cores[number % len(cores)]})
-                process = subprocess.Popen(
-                    [sys.executable, "-W", "ignore", "-m", "tests.cluster.measure", "--part", job, *(span or ())],
-                    stdout=said,
-                    stderr=said,
-                    env=dict(environment),
-                )
-                running.append(process)
+                os.sched_setaffinity(0, cores)
+                running.append(subprocess.Popen(command, stdout=said, stderr=said, env=dict(environment)))
             used = []
             for process in running:
                 _, status, of_process = os.wait4(process.pid, 0)
@@ -105,9 +110,10 @@ def parts_at_once(job: str, spans: Sequence[tuple[str, str] | None], environment
                 used.append(of_process)
                 if process.returncode != 0:
                     said.seek(0)
-                    sys.exit(f"{job} failed:\n{said.read().decode(errors='replace')[-3000:]}")
+                    command = " ".join(map(str, process.args))
+                    sys.exit(f"{command} failed:\n{said.read().decode(errors='replace')[-3000:]}")
         finally:
-            os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(0, all_cores)
             for process in running:
                 process.kill()  # nothing happens to one that has ended
     return Part(
@@ -115,6 +121,33 @@ def parts_at_once(job: str, spans: Sequence[tuple[str, str] | None], environment
         wall_s=time.monotonic() - began,
         peak_mb=max(each.ru_maxrss for each in used) / 1024,
     )
+
+
+def nights_alone(rows: int, months: int, folder: Path) -> dict[str, Part]:
+    """Nights of one process into a file, on all cores, by what they are: what the page sets beside all the rest."""
+    made: dict[str, Part] = {}
+
+    def night(home: Path, name: str) -> None:
+        kept = {key: said for key, said in os.environ.items() if not key.startswith(("PLIMSOLL_", "DAGSTER_"))}
+        command = [sys.executable, "-W", "ignore", "-m", "pipelines.cli", "nightly", "--offline"]
+        made[name] = processes([(command, os.sched_getaffinity(0))], kept | {"PLIMSOLL_HOME": str(home)})
+
+    bare = folder / "as it ships"
+    night(bare, "what ships alone: the first")  # also warms up what all later ones read
+    night(bare, "what ships alone: nothing has changed")
+    settings = Settings(home=folder / "alone")
+    settings.shipments_folder.mkdir(parents=True)
+    cargoes = shipments(rows, months)
+    starts = [-(-number * rows // months) for number in range(months + 1)]
+    for number, (start, end) in enumerate(pairwise(starts)):
+        of_month = cargoes.slice(start, end - start)
+        of_month.write_parquet(settings.shipments_folder / f"{number}.parquet")
+    size = f"{rows:,} cargoes in {months} files, one for each month"
+    night(settings.home, f"{size}: the first")
+    night(settings.home, f"{size}: nothing has changed")
+    of_month.with_columns(pl.col("value") + 1).write_parquet(settings.shipments_folder / f"{months - 1}.parquet")
+    night(settings.home, f"{size}: one file has changed")
+    return made
 
 
 @dataclass(frozen=True)
@@ -158,10 +191,11 @@ def night(rows: int, months: int, services: Services, folder: Path) -> tuple[Nig
     inputs = parts_at_once(INPUTS, [None], place.environment)
     before_months = Place.made(f"{place.name}_again", services, folder)
     shutil.copytree(place.home, before_months.home)
-    before = catalog_load(place.name)
+    commits, before = commits_of(place), catalog_load(place.name)
     made = parts_at_once(MONTHS, place.spans(1), place.environment)
     after = catalog_load(place.name)
     month_files, _ = bytes_in(place.settings.lake_data or "")
+    commits = commits_of(place) - commits
     release = parts_at_once(RELEASE, [None], place.environment)
     of_month = rows / months
     return Night(
@@ -173,6 +207,7 @@ def night(rows: int, months: int, services: Services, folder: Path) -> tuple[Nig
         lake_bytes=bytes_in(place.settings.lake_data or "")[1],
         store_bytes=sum(file.stat().st_size for file in Path(str(place.settings.store_folder)).rglob("*.parquet")),
         month_files=month_files,
+        commits=commits,
         catalog_rows=after[1] - before[1],
         catalog_transactions=after[0] - before[0],
     ), before_months
@@ -186,6 +221,15 @@ def months_over(workers: int, before: Place, services: Services, folder: Path) -
     assert found is not None
     lake.prepare(found, published_tables(), macro_statements())
     return parts_at_once(MONTHS, place.spans(workers), place.environment)
+
+
+def commits_of(place: Place) -> int:
+    """Transactions of the lake so far."""
+    found = releases.lake_of(place.settings)
+    assert found is not None
+    with lake.writing(found) as connection:
+        ((snapshots,),) = connection.execute(f"SELECT count(*) FROM {lake.NAME}.snapshots()").fetchall()
+    return int(snapshots)
 
 
 def catalog_load(database: str) -> tuple[int, int]:
@@ -205,7 +249,7 @@ def bytes_in(address: str) -> tuple[int, int]:
 
 
 def machine() -> str:
-    """On what it was measured, and how busy that was."""
+    """On what it was measured, when, and how busy that was."""
     cores, load = len(os.sched_getaffinity(0)), os.getloadavg()[0]
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.*)", info.read_text(encoding="utf-8")) if info.exists() else []
@@ -213,15 +257,15 @@ def machine() -> str:
         version = connection.server_version // 10_000
     busy = f" **The machine was busy (load {load:.1f}): wall times are too long.**" if load > cores / 4 else ""
     return (
-        f"Measured on one machine of {cores} cores ({names[0] if names else platform.processor()}): PostgreSQL {version}, "
-        f"an S3-compatible store in Python, and\nthe runs, each of which had one core.{busy}"
+        f"Measured on {dt.datetime.now(dt.UTC).date()}, each figure once, on one machine of {cores} cores "
+        f"({names[0] if names else platform.processor()}),\nwith PostgreSQL {version}.{busy}"
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description="Measures nights over workers, on made-up shipments.")
-    parser.add_argument("--rows", type=int, nargs=2, default=[100_000, 1_000_000], metavar=("SMALL", "LARGE"))
+    parser = argparse.ArgumentParser(description="Measures nights, alone and over workers, on made-up shipments.")
+    parser.add_argument("--rows", type=int, nargs="+", default=[50_000, 200_000, 600_000], help="sizes of nights")
     parser.add_argument("--months", type=int, default=12)
     parser.add_argument("--workers", type=int, nargs="+", default=[2, 3], help="beside 1")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
@@ -231,6 +275,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         job, *span = given.part
         part(job, (span[0], span[1]) if span else None)
         return
+    sizes = sorted(set(given.rows))
+    if len(sizes) < 2:
+        parser.error("a line needs two sizes, and three to show whether it is one")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that the services stop too
     began = time.monotonic()
 
@@ -241,16 +288,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         folder = Path(name)
         os.environ.update(services.environment)
         where = machine()
-        small, _ = night(given.rows[0], given.months, services, folder)
-        tell(f"a night on {small.rows:,} cargoes: {small}")
-        large, before = night(given.rows[1], given.months, services, folder)
-        tell(f"a night on {large.rows:,} cargoes: {large}")
-        workers = {1: large.months}
+        alone = nights_alone(sizes[0], given.months, folder)
+        for night_alone, cost in alone.items():
+            tell(f"{night_alone}: {cost}")
+        nights = []
+        for rows in sizes:
+            of_size, before = night(rows, given.months, services, folder)
+            nights.append(of_size)
+            tell(f"a night on {rows:,} cargoes: {of_size}")
+        workers = {1: nights[-1].months}
         for count in given.workers:
             workers[count] = months_over(count, before, services, folder)
             tell(f"its months over {count} workers: {workers[count]}")
     by_month = sum(table.is_by_month for table in published_tables())
-    blocks = tables(Measured(where, small, large, workers, by_month))
+    cores = len(os.sched_getaffinity(0))
+    blocks = tables(Measured(where, nights, workers, cores, given.months, by_month, alone))
     for name, block in blocks.items():
         print(f"\n<!-- measured: {name} -->\n{block}\n<!-- end -->")
     if given.write:

@@ -8,12 +8,14 @@ Keep out: nights over several workers (test_nights).
 import json
 import multiprocessing
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import duckdb
 import polars as pl
+import psycopg2
 import pytest
 
 from pipelines.contracts.table import Column, Table
@@ -104,6 +106,48 @@ def test_three_writers_at_once_lose_nothing(wharf: Wharf) -> None:
     assert wharf.now("SELECT count(DISTINCT hull_id), sum(quantity_bbl) FROM staging.hulls") == [[(300, 50 * 21.0)]]
 
 
+def test_a_month_that_two_added_at_once_is_refused_and_then_mended(wharf: Wharf) -> None:
+    parts = [wharf.month("2023-01", bbl=1), wharf.month("2023-02", bbl=2)]
+    wharf.load("2023-03", bbl=4)
+    rows = {part.file: 4 for part in parts}
+    with lake.writing(wharf.lake) as one, lake.writing(wharf.lake) as other:
+        for writer in (one, other):
+            writer.execute("BEGIN")
+            assert lake._replace(writer, parts, rows, "a night") == parts
+        for writer in (one, other):
+            writer.execute("COMMIT")
+        assert one.execute("SELECT count(*) FROM staging.hulls").fetchall() == [(2 * 8 + 4,)]
+    with pytest.raises(lake.LakeError, match=r"lacks 2023-01 of staging\.hulls as it is stored, and 1 more"):
+        wharf.publish("A", [1])
+    assert lake.replace_months(wharf.lake, wharf.parts.values(), "the next night") == {"2023-01": 4, "2023-02": 4}
+    assert wharf.publish("B", [1]) == {"staging.hulls": 12, "reference.marks": 1}
+    assert wharf.now("SELECT sum(quantity_bbl) FROM staging.hulls") == [[(4 * (1 + 2 + 4.0),)]]
+
+
+def test_rows_that_nobody_marked_are_written_anew(wharf: Wharf) -> None:
+    for month in ("2023-01", "2023-02", "2023-03"):
+        wharf.load(month, bbl=1)
+    with lake.writing(wharf.lake) as writer:
+        writer.execute("DELETE FROM staging.hulls WHERE hull_id = '2023-01-0'")
+        writer.execute("DELETE FROM quality.lake_months WHERE partition_month = '2023-02'")
+    assert lake.replace_months(wharf.lake, wharf.parts.values(), "a night") == {"2023-01": 4, "2023-02": 4}
+    assert wharf.publish("A", [1]) == {"staging.hulls": 12, "reference.marks": 1}
+
+
+def test_what_another_wrote_meanwhile_is_not_added_to_it(wharf: Wharf) -> None:
+    def found_slowly() -> Iterator[lake.Part]:
+        part = wharf.month("2023-01", bbl=1)
+        assert lake.replace_months(wharf.lake, [part], "another writer") == {"2023-01": 4}
+        yield part
+
+    assert lake.replace_months(wharf.lake, found_slowly(), "a night") == {}
+    part = wharf.parts["2023-01"]
+    with lake.writing(wharf.lake) as writer:
+        # Asked for in the transaction itself: the month has come since this writer looked for what is stale.
+        assert lake._replace(writer, [part], {part.file: 4}, "a night") == []
+    assert wharf.publish("A", [1]) == {"staging.hulls": 4, "reference.marks": 1}
+
+
 def test_readers_see_whole_releases_only_and_can_go_back(wharf: Wharf) -> None:
     for month in ("2023-01", "2023-02", "2023-03"):
         wharf.load(month, bbl=1)
@@ -176,12 +220,44 @@ def test_only_so_many_releases_are_kept_and_the_rest_of_history_goes(wharf: Whar
             assert connection.execute("SELECT count(*) FROM warehouse.snapshots()").fetchall() == [(2,)]
 
 
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_no_file_is_cleared_away_but_those_that_a_writer_left(
+    client: Services, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = str(tmp_path / "lake") if kind == "folder" else f"s3://{BUCKET}/cleared"
+    wharf = Wharf(lake.Lake("", data), tmp_path)
+    wharf.load("2023-01", bbl=1)
+    wharf.publish("A", [1])
+    hulls = folder(data) / "staging" / "hulls"
+    mine = [folder(data) / "landing" / "mine.parquet", hulls / "mine.parquet", hulls / "ducklake-mine.parquet"]
+    name = "ducklake-01a221e2-df7b-705b-afe9-f5aa7beb38d1"
+    left = [
+        hulls / "partition_month=2023-01" / f"{name}.parquet",
+        hulls / f"{name}-delete.parquet",
+        folder(data) / "reference" / "marks" / f"{name}.parquet",
+    ]
+    for file in mine + left:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"-")
+    lake.keep(wharf.lake, 1)
+    assert all(file.exists() for file in mine + left), "a writer may still be at work on what is new"
+    monkeypatch.setattr(lake, "_ORPHANED_AFTER", "0 seconds")
+    lake.keep(wharf.lake, 1)
+    assert [file for file in mine + left if file.exists()] == mine
+    assert wharf.now("SELECT count(*) FROM staging.hulls", "FROM reference.marks") == [[(4,)], [(1,)]]
+
+
 def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     of_file, cut_off_after, cut_off_before, whole = (f"2026030{day}T030000Z-0000000{day}" for day in (1, 2, 3, 4))
     (settings.releases_folder / of_file).mkdir(parents=True)
     (settings.releases_folder / of_file / "warehouse.duckdb").touch()
     (settings.releases_folder / "notes of mine").mkdir()
+    month = settings.kept_folder / "staging" / "hulls" / "2026-03.parquet"
+    half_written = month.with_name(f".{month.name}.0badcafe.writing")
+    month.parent.mkdir(parents=True)
+    for file in (month, half_written):
+        file.touch()
 
     def folders() -> set[str]:
         return {folder.name for folder in settings.releases_folder.iterdir()}
@@ -193,6 +269,7 @@ def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_p
     assert {f".{cut_off_after}", f".{cut_off_before}", f".{whole}"} < folders()
     releases.keep_beside(settings, wharf.lake, {"release_id": whole, "rows": {"reference.marks": 1}})
     assert folders() == {of_file, cut_off_after, whole, "notes of mine"}
+    assert (month.exists(), half_written.exists()) == (True, False)
     assert (settings.releases_folder / cut_off_after / releases.BILL).exists()
     for place in (settings.warehouse_folder, settings.releases_folder / whole):
         told = json.loads((place / "release.json").read_text(encoding="utf-8"))
@@ -202,6 +279,37 @@ def test_what_stands_beside_a_release_comes_and_goes_with_it(wharf: Wharf, tmp_p
     lake.keep(wharf.lake, 1)
     releases.keep_beside(settings, wharf.lake, {"release_id": whole})
     assert folders() == {of_file, whole, "notes of mine"}
+
+
+def test_a_night_that_has_lost_its_lock_writes_nothing_more(wharf: Wharf) -> None:
+    wharf.load("2023-01", bbl=1)
+    with lake.night_lock(wharf.lake, is_shared=False) as is_held:
+        assert is_held
+        wharf.load("2023-02", bbl=1)
+        with psycopg2.connect("") as session, session.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+            assert cursor.fetchall() == [(True,)]
+        for write in (lambda: wharf.publish("A", [1]), lambda: wharf.load("2023-03", bbl=1)):
+            with pytest.raises(lake.LakeError, match="lock of nights is lost"):
+                write()
+        with lake.night_lock(wharf.lake, is_shared=False, wait_s=0) as is_held_by_another:
+            assert is_held_by_another, "the lock fell with its session"
+    assert lake.releases(wharf.lake) == []
+    del wharf.parts["2023-03"]
+    assert wharf.publish("B", [1]) == {"staging.hulls": 8, "reference.marks": 1}
+
+
+def test_the_session_of_the_lock_is_kept_alive_on_both_sides(wharf: Wharf) -> None:
+    with lake.night_lock(wharf.lake, is_shared=True):
+        session = lake._sessions[wharf.lake]
+        assert session.info.dsn_parameters["keepalives_idle"] == "60"
+        with session.cursor() as cursor:
+            for name, expected in (("tcp_keepalives_idle", "60"), ("tcp_keepalives_count", "4")):
+                cursor.execute(f"SHOW {name}")
+                assert cursor.fetchall() == [(expected,)]
 
 
 def test_comments_and_macros_are_there(wharf: Wharf) -> None:

@@ -136,6 +136,16 @@ def steps_done(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int:
     return len(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS))
 
 
+def months_made(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, int]:
+    """How many months of each table a run says to have made."""
+    told = [entry.asset_materialization for entry in instance.all_logs(run.run_id)]
+    return {
+        event.asset_key.to_user_string(): int(str(event.metadata["months made"].value))
+        for event in told
+        if event is not None and "months made" in event.metadata
+    }
+
+
 @pytest.fixture(scope="module")
 def alone(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A night on the same files as one process, into a single file."""
@@ -188,6 +198,23 @@ def test_a_worker_that_is_killed_is_begun_anew_and_nothing_is_lost(cluster: Clus
         assert run.is_success
         assert is_over(run)
     assert all(f"{first}..{last}" in night for first, last in spans), "the command tells of each run"
+
+
+def test_months_that_were_finished_before_the_kill_are_not_made_again(cluster: Cluster, night: str) -> None:
+    of_months = cluster.runs(MONTHS)
+    (killed,) = (run for run in of_months if not run.is_success)
+    (again,) = (run for run in of_months if run.is_success and span_of(run) == span_of(killed))
+    finished, anew = months_made(cluster.instance, killed), months_made(cluster.instance, again)
+    assert finished["staging/cargoes"] == 3
+    assert {table: anew[table] for table in finished} == dict.fromkeys(finished, 0)
+    # What the others made is theirs: each month once in the whole night.
+    others = [months_made(cluster.instance, run) for run in of_months if run not in (killed, again)]
+    assert [made["staging/cargoes"] for made in others] == [3, 3]
+    # Nor does the release make any of them; it makes months of the cargoes that ship with the program.
+    (release,) = cluster.runs(RELEASE)
+    told = [entry.asset_materialization for entry in cluster.instance.all_logs(release.run_id)]
+    months = {event.partition for event in told if event is not None and event.partition is not None}
+    assert not {month for month in months if "2024-01" <= month <= "2024-09"}
 
 
 def test_the_lake_holds_what_a_single_file_holds(cluster: Cluster, night: str, alone: Settings) -> None:

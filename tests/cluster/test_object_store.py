@@ -6,6 +6,7 @@ Keep out: nights (test_nights has its tables in the store).
 """
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -109,6 +110,22 @@ def test_months_are_seen_replaced_and_dropped_with_their_notes(store: Store) -> 
     assert store.months(BERTHS) == ["2024-02"]
     assert store.note(BERTHS, "2024-01") is None
     assert store.identity(BERTHS) != whole
+
+
+def test_two_who_write_the_same_month_leave_a_whole_one(store: Store) -> None:
+    """A worker that was given up as dead, beside the one that was begun in its place."""
+
+    def write(day: str) -> None:
+        for _ in range(10):
+            store.write(BERTHS, berths(*[day] * 1000), "2024-01", {"made_from": day})
+
+    days = [f"2024-01-{day:02}" for day in range(1, 5)]
+    with ThreadPoolExecutor(len(days)) as pool:
+        for writing in [pool.submit(write, day) for day in days]:
+            writing.result()
+    (day,) = store.scan(BERTHS).collect()["loading_date"].unique()
+    assert (day.isoformat() in days, store.rows(BERTHS)) == (True, 1000)
+    assert names(store.folder / "staging" / "berths", "*") == ["2024-01.parquet"]
 
 
 def test_only_months_whose_rows_changed_are_written(store: Store) -> None:

@@ -5,7 +5,9 @@ Add here: another file of `deploy`.
 Keep out: starting what they describe; the settings of Dagster are used for real in tests/cluster/test_nights.py.
 """
 
+import os
 import re
+import subprocess
 from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from dagster._core.instance.config import dagster_instance_config
 from dagster_k8s.container_context import K8sContainerContext
 from dagster_k8s.job import DagsterK8sJobConfig, construct_dagster_k8s_job
 
+from pipelines.assets.night import INPUTS
+from pipelines.definitions import NIGHTLY_CRON
 from pipelines.settings import REPOSITORY, Settings
 
 DEPLOY = REPOSITORY / "deploy"
@@ -61,6 +65,41 @@ def test_compose_opens_nothing_beyond_the_machine_and_knows_its_own_names() -> N
     assert code["grpc_server"]["host"] in services
 
 
+def test_compose_waits_for_what_must_be_there(tmp_path: Path) -> None:
+    services = read("compose.yaml")["services"]
+    assert "pg_isready --host 127.0.0.1 " in services["postgres"]["healthcheck"]["test"][1]
+    for name in ("code", "daemon", "webserver"):
+        assert services[name]["depends_on"] == {
+            "postgres": {"condition": "service_healthy"},
+            "bucket": {"condition": "service_completed_successfully"},
+        }
+    # The script of the bucket, with a client that is answered at the third try.
+    (script,) = services["bucket"]["command"]
+    client = tmp_path / "mc"
+    client.write_text(
+        '#!/bin/sh\necho "$@" >> asked\n[ "$1" != alias ] || [ "$(wc -l < asked)" -ge 3 ]\n', encoding="utf-8"
+    )
+    (tmp_path / "sleep").write_text("#!/bin/sh\n", encoding="utf-8")
+    for program in (client, tmp_path / "sleep"):
+        program.chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "STORE_KEY": "a key", "STORE_SECRET": "a secret"}
+    shell = [*services["bucket"]["entrypoint"], script.replace("$$", "$")]
+    assert subprocess.run(shell, cwd=tmp_path, env=variables, timeout=60, check=False).returncode == 0
+    alias = "alias set store http://store:9000 a key a secret"
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert asked == [alias, alias, alias, "mb --ignore-existing store/plimsoll"]
+
+
+def test_images_of_others_are_named_by_version() -> None:
+    services = read("compose.yaml")["services"].values()
+    images = {service["image"] for service in services if "build" not in service}
+    images |= set(re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert len(images) == 4
+    for image in images:
+        assert re.search(r":(RELEASE\.\d{4}-\d{2}-\d{2}T[\d-]+Z|\d+\.\d+(\.\d+)?(-[a-z-]+)?)$", image), image
+        assert not re.search(r":3\.\d+(-|$)", image), f"{image}: Python's third number is missing"
+
+
 def test_the_image_serves_where_the_others_look() -> None:
     image = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     (code,) = read("workspace.yaml")["load_from"]
@@ -92,6 +131,16 @@ def test_the_values_of_the_chart_name_what_there_is() -> None:
     here = read("dagster.yaml")["concurrency"]["runs"]
     assert queue["maxConcurrentRuns"] == here["max_concurrent_runs"]
     assert queue["tagConcurrencyLimits"] == here["tag_concurrency_limits"]
+    # As is what is begun anew.
+    retries, here = values["dagsterDaemon"]["runRetries"], read("dagster.yaml")["run_retries"]
+    assert retries["maxRetries"] == here["max_retries"]
+    assert retries["retryOnAssetOrOpFailure"] is here["retry_on_asset_or_op_failure"] is False
+
+
+def test_the_chart_tells_how_to_begin_a_night() -> None:
+    head = (DEPLOY / "helm-values.yaml").read_text(encoding="utf-8").split("\n\n")[0]
+    assert f"launch the job `{INPUTS}`" in head
+    assert NIGHTLY_CRON == "0 3 * * *" and "03:00 UTC" in head
 
 
 def test_a_run_on_kubernetes_is_the_job_that_the_values_mean() -> None:
@@ -102,7 +151,10 @@ def test_a_run_on_kubernetes_is_the_job_that_the_values_mean() -> None:
     of_launcher = {
         "image_pull_policy": launcher["imagePullPolicy"],
         "resources": launcher["resources"],
-        "run_k8s_config": {"job_spec_config": launcher["runK8sConfig"]["jobSpecConfig"]},
+        "run_k8s_config": {
+            "job_spec_config": launcher["runK8sConfig"]["jobSpecConfig"],
+            "pod_spec_config": launcher["runK8sConfig"]["podSpecConfig"],
+        },
     }
     of_deployment = {
         "image_pull_policy": deployment["image"]["pullPolicy"],
@@ -120,7 +172,11 @@ def test_a_run_on_kubernetes_is_the_job_that_the_values_mean() -> None:
     (container,) = job.spec.template.spec.containers
     assert container.image == "registry.example/plimsoll:0.1.0"
     assert container.resources.limits == {"memory": "8Gi"}
-    assert container.resources.requests == {"cpu": "2", "memory": "4Gi"}
+    # As measured in docs/scaling.md: workers of one core.
+    assert container.resources.requests == {"cpu": "1", "memory": "4Gi"}
+    # The user of the image is not root, and the root of a new volume is root's: both kinds of pods get it as a group.
+    (user,) = re.findall(r"^USER (\d+)$", (DEPLOY / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert deployment["podSecurityContext"]["fsGroup"] == job.spec.template.spec.security_context.fs_group == int(user)
     assert [source.secret_ref.name for source in container.env_from] == ["plimsoll-secrets"]
     assert ("home", "/srv/plimsoll") in [(mount.name, mount.mount_path) for mount in container.volume_mounts]
     claims = {volume.name: volume.persistent_volume_claim for volume in job.spec.template.spec.volumes}
