@@ -37,6 +37,9 @@ TIMEOUT_SECONDS = 1_800
 ENOUGH_SECONDS = 60
 ONCE_FROM = 20
 
+# Before anything is measured, all who judge must give the same verdicts on so many million rows.
+FIRST_LOOK = 0.02
+
 # What a person waits for: no matter of rows.
 WAITED_FOR = ("help", "assess_small", "night_first", "night_unchanged")
 # Tasks in the order in which they run, with the largest number of rows (millions) that they are measured on by
@@ -69,7 +72,7 @@ class Result:
     """Medians of the runs of one task on one number of rows, or why there are none.
 
     million_rows: none for what does not depend on rows. parts: of the seconds. is_fault: it failed, and not for want of
-    memory or time, which another machine may have.
+    memory or time, which another machine may have. is_apart: it came to its end with other verdicts.
     """
 
     task: str
@@ -81,6 +84,7 @@ class Result:
     parts: dict[str, float] = field(default_factory=dict)
     failed: str | None = None
     is_fault: bool = False
+    is_apart: bool = False
 
 
 class BenchError(Exception):
@@ -117,6 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         session: dict[str, Any] = {"day": day(), "load": f"{os.getloadavg()[0]:.1f}"}
         agreed: dict[str, list[str]] = {}
         sizes = sorted({float(size) for size in options.rows.split(",")})
+        if min(sizes) > FIRST_LOOK:
+            _require_agreement(chosen, work)
         for million in [None, *sizes]:
             results += _measured(million, chosen, options.runs, work, agreed)
             # After each size, so that nothing is lost if this process dies too.
@@ -178,6 +184,17 @@ def _added(last: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _require_agreement(chosen: set[str], work: Path) -> None:
+    """Raises `BenchError` if one that judges gives other verdicts. One that dies is told when it is measured."""
+    judging = chosen.intersection(JUDGING)
+    if len(judging) < 2:
+        return
+    _tell(f"do all give the same verdicts, on {FIRST_LOOK * MILLION:,.0f} shipments?")
+    results = _measured(FIRST_LOOK, judging | {"price"}, 1, work, {})
+    if apart := [f"{result.task} gives {result.failed}" for result in results if result.is_apart]:
+        raise BenchError(f"{'; '.join(apart)}. Nothing was measured.")
+
+
 def _measured(
     million: float | None, chosen: set[str], runs: int, work: Path, agreed: dict[str, list[str]]
 ) -> list[Result]:
@@ -208,7 +225,7 @@ def _measured(
             said[task] = verdict_counts(written)
             if apart := disagreement(said, task):
                 del said[task]
-                results[-1] = Result(task, million, failed=apart, is_fault=True)
+                results[-1] = Result(task, million, failed=apart, is_fault=True, is_apart=True)
         if task not in NEEDS.values():  # others read what it wrote
             written.unlink(missing_ok=True)
     if len(said) > 1:

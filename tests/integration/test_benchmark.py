@@ -191,6 +191,26 @@ def test_other_verdicts_are_seen(
     assert run.disagreement(said, "duckdb_sql") == apart
 
 
+def test_nothing_is_measured_where_a_peer_gives_other_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peer, python = tmp_path / "peer.py", tmp_path / "python"
+    peer.write_text(
+        "import json, sys\nimport polars as pl\n_, _, _, task, _, folder = sys.argv\n"
+        "verdicts = pl.read_parquet(folder + '/judge_as_peers.parquet').with_columns(verdict=pl.lit('exempt'))\n"
+        "verdicts.write_parquet(f'{folder}/{task}.parquet')\n"
+        "print(json.dumps({'seconds': 1.0, 'cpu_seconds': 1.0, 'peak_mb': 1.0}))\n",
+        encoding="ascii",
+    )
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} {peer} "$@"\n', encoding="ascii")
+    python.chmod(0o755)
+    monkeypatch.setattr(run, "PEER_PYTHON", python)
+    monkeypatch.setattr(run, "FIRST_LOOK", 0.001)
+    assert bench(tmp_path / "out", "--tasks", "judge_as_peers,duckdb_sql") == 2
+    assert "duckdb_sql gives other verdicts than judge_as_peers. Nothing was measured." in capsys.readouterr().err
+    assert not (tmp_path / "out" / "bench.json").exists()
+
+
 def test_another_day_is_told_and_another_machine_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
