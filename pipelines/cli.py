@@ -96,9 +96,11 @@ def nightly(
         from pipelines.warehouse import releases
         from pipelines.warehouse.bill_of_materials import bill_of_materials
 
-        with suppress(OSError):  # the night tells what it cannot do
+        # Both are made again where they failed; the night, which ends with this process, goes on meanwhile.
+        with suppress(Exception):
             bill_of_materials(settings.packages_file)
-        ready.append(headlines_when_published(releases.current(settings), has_ended))
+        with suppress(Exception):
+            ready.append(headlines_when_published(releases.current(settings), has_ended))
 
     codes = (0, FAILED, BAD_USAGE, _INCOMPLETE)
     code = supervised(lambda: _run_night(settings, force, full), "The night", _told_to_all, codes, make_ready)

@@ -27,6 +27,7 @@ from pipelines.assets.table_check import CONTRACT_CHECK, Finding
 from pipelines.contracts.rules import RULE_TABLES
 from pipelines.definitions import NIGHTLY, build_defs, published_tables, stored_tables
 from pipelines.report import page
+from pipelines.report.headlines import headlines, headlines_when_published
 from pipelines.rules.rulebook import RULES_FOLDER
 from pipelines.settings import Settings
 from tests.integration.conftest import (
@@ -321,6 +322,43 @@ def published(night: Night, tmp_path: Path) -> Iterator[Settings]:
     assert {name: (folder / name).read_bytes() for name in before} == before
     left = {path.name for path in folder.iterdir() if path.is_file()}
     assert left == {*before, ".night.lock", "bill-of-materials.cdx.json"}
+
+
+class TestHeadlinesBesideTheNight:
+    """They are made as soon as the file is published, while its report is still being written."""
+
+    def test_they_are_those_of_the_new_file(self, night: Night, tmp_path: Path) -> None:
+        file = tmp_path / "warehouse.duckdb"
+
+        def has_ended() -> bool:
+            shutil.copy(night.warehouse, file)  # the night publishes now
+            return False
+
+        said = headlines_when_published(file, has_ended)
+        assert said is not None
+        assert "Published price-cap cases, judged" in said
+        assert said == headlines(file)
+
+    def test_a_night_that_publishes_nothing_has_none(self, night: Night, tmp_path: Path) -> None:
+        file = Path(shutil.copy(night.warehouse, tmp_path))
+        answers = iter([False, False, True])
+        assert headlines_when_published(file, lambda: next(answers)) is None
+        assert next(answers, None) is None
+
+    def test_one_who_cannot_make_them_does_not_end_the_night(self, tmp_path: Path) -> None:
+        program = (
+            "import time\nfrom pipelines import cli\nfrom pipelines.report import headlines\n"
+            "def broken(*_):\n    raise RuntimeError('no')\n"
+            "headlines.headlines_when_published = broken\n"
+            "import sys; sys.argv = ['plimsoll', 'nightly', '--offline']; cli.main()\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=REPOSITORY, env=environment(tmp_path), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Published price-cap cases, judged" in done.stdout
+        assert (tmp_path / "warehouse" / "report" / "report.html").exists()
 
 
 def test_a_blocking_check_that_fails_leaves_the_old_file(
