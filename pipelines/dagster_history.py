@@ -105,7 +105,12 @@ class History(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         with self._db_lock:
             self._waiting.extend(events)
-            self._store_waiting()
+            try:
+                self._store_waiting()
+            except BaseException:
+                # Dagster then stores them one by one.
+                del self._waiting[-len(events) :]
+                raise
 
     def close(self) -> None:
         with self._db_lock:
@@ -149,10 +154,10 @@ class History(SqliteEventLogStorage):
             if any(_is_about(event, records_filter) for event in self._waiting):
                 self._store_waiting()
             if asked not in self._found:
-                with self._transaction(INDEX_SHARD_NAME) as self._in_transaction[INDEX_SHARD_NAME]:
-                    found = super().fetch_materializations(records_filter, limit, cursor, ascending)
-                self._in_transaction.clear()
-                self._found[asked] = found
+                with ExitStack() as stack:
+                    stack.callback(self._in_transaction.clear)
+                    self._in_transaction[INDEX_SHARD_NAME] = stack.enter_context(self._transaction(INDEX_SHARD_NAME))
+                    self._found[asked] = super().fetch_materializations(records_filter, limit, cursor, ascending)
             return self._found[asked]
 
     def get_asset_records(self, asset_keys: Sequence[dg.AssetKey] | None = None) -> Sequence[AssetRecord]:
@@ -185,7 +190,7 @@ class History(SqliteEventLogStorage):
 
     def _store_checks(self, index: Connection, stored: Sequence[_Stored]) -> None:
         """The planned checks at once, and then what they found; what a night does not have is left to Dagster."""
-        planned, found, others = [], [], []
+        planned, found, evaluated = [], [], []
         for event, row, event_id in stored:
             said = event.get_dagster_event().event_specific_data
             of_event = {
@@ -209,13 +214,13 @@ class History(SqliteEventLogStorage):
                         and said.target_materialization_data.storage_id,
                     }
                 )
-                others.append((event, event_id))
+                evaluated.append((event, event_id))
             else:
                 self.store_asset_check_event(event, event_id)
         if planned:
             index.execute(AssetCheckExecutionsTable.insert(), planned)
         if found and index.execute(_FOUND, found).rowcount != len(found):
-            for event, event_id in others:  # of a check that was not planned
+            for event, event_id in evaluated:  # of a check that was not planned
                 self.store_asset_check_event(event, event_id)
 
     @contextmanager

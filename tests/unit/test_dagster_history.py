@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import IntegrityError
 
 from pipelines.dagster_history import History, forget_runs, kept_open
 
@@ -201,6 +202,27 @@ def test_a_night_is_the_same_in_bulk(instance: dg.DagsterInstance, tmp_path: Pat
                 run_id = a_night(other)
             assert told(other, run_id) == own
         assert any(isinstance(said[-1], int) for said in own)
+
+
+def test_a_batch_that_fails_is_stored_once_when_it_is_told_again(instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    events = instance.all_logs(a_night(instance))[:5]
+    history = History(str(tmp_path / "bulk"))
+    engine = create_engine(f"sqlite:///{tmp_path}/bulk/index.db")
+    with engine.begin() as connection:
+        connection.execute(
+            text("CREATE TRIGGER full BEFORE INSERT ON event_logs BEGIN SELECT RAISE(ABORT, 'the disk is full'); END")
+        )
+    with pytest.raises(IntegrityError, match="the disk is full"):
+        history.store_event_batch(events)
+    with engine.begin() as connection:
+        connection.execute(text("DROP TRIGGER full"))
+    engine.dispose()
+    # What Dagster does then.
+    for event in events:
+        history.store_event(event)
+    history.close()
+    stored = tables_of(tmp_path / "bulk" / f"{events[0].run_id}.db")["event_logs"]
+    assert len(stored) == len(events)
 
 
 def test_who_reads_reads_all_that_was_told(instance: dg.DagsterInstance, tmp_path: Path) -> None:
